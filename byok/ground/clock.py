@@ -1,0 +1,18 @@
+"""The one place that asks what time it is, in UTC. Services take a `Clock`, so that tests can set it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def month_of(moment: datetime) -> str:
+    """The calendar month in UTC as `YYYY-MM`: plan usage is counted by it."""
+    return f"{moment.astimezone(UTC):%Y-%m}"

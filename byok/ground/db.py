@@ -1,0 +1,111 @@
+"""Opens the database, SQLite or PostgreSQL, and hands out short read and write transactions.
+
+Refuses to hold a transaction across anything slow: callers finish before they talk to a provider. Writes on
+SQLite begin with BEGIN IMMEDIATE, since a deferred one that upgrades from reading fails under load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from byok.ground.errors import SettingsError
+
+WRITE = {"byok_write": True}
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000")
+
+
+class Database:
+    """One engine. Make it once for a process, `close` it at the end.
+
+    Args:
+        url: SQLAlchemy URL; `sqlite:///path` or `postgresql+psycopg://...`.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = sa.make_url(url)
+            backend = parsed.get_backend_name()
+            if backend not in ("sqlite", "postgresql"):
+                raise SettingsError(f"BYOK_DATABASE_URL names {backend!r}; SQLite and PostgreSQL are supported.")
+            if backend == "sqlite" and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            # hide_parameters: an error of the database must not print what was written.
+            self.engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=backend == "postgresql")
+        except sa.exc.ArgumentError:
+            raise SettingsError("BYOK_DATABASE_URL is not a database URL.") from None
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"The driver {error.name!r} for BYOK_DATABASE_URL is not installed.",
+                next_step="For PostgreSQL start with: uv run --extra postgres ...",
+            ) from None
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            _speak_sqlite(self.engine)
+        self._writer = self.engine.execution_options(**WRITE)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; what it holds is rolled back at the end."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits at the end, or rolls back on any exception."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def write_core(self) -> Iterator[sa.Connection]:
+        """A bare connection for hot paths; commits at the end, or rolls back on any exception."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def truncate_log(self) -> bool:
+        """Empties SQLite's write-ahead log into the database, without waiting.
+
+        Returns:
+            False where a reader holds the log, so that deleted bytes may still stand in it; try again later.
+            PostgreSQL: always True (its own log ages out).
+        """
+        if not self.is_sqlite:
+            return True
+        raw = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:
+                busy = 1
+            finally:
+                cursor.execute("PRAGMA busy_timeout=5000")
+            return not busy
+        finally:
+            raw.close()
+
+    def close(self) -> None:
+        """Gives all connections back. The database must not be used afterwards."""
+        self.engine.dispose()
+
+
+def _speak_sqlite(engine: sa.Engine) -> None:
+    """Sets up each connection, and takes transaction control over from the driver."""
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # the driver would begin on its own, and deferred
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("byok_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

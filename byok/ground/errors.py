@@ -1,0 +1,191 @@
+"""Every error that the product raises on purpose, as one tree. Each says what happened and what to do next.
+
+ByokError
+├── SettingsError            the operator's configuration; the process refuses to start
+│   └── CatalogueError       a data file: the message names the file, the row and the field
+├── InvalidInputError        what a person typed; nothing was changed
+├── NotFoundError            no such thing, or not this company's: the two are never told apart
+├── NotSignedInError         no session, or one that has ended
+├── NotAllowedError          the person's role does not allow it
+├── PlanError                the company's plan does not allow it
+│   ├── ProPlanNeededError   bringing own keys needs the Pro plan
+│   └── PlanUsedUpError      this month's messages are used up; own keys go on working
+├── ModelGoneError           the model, or the key that opened it, is not there any more
+├── KeyUnreadableError       a sealed key that does not open, whatever the reason; it must be entered again
+├── LocalModelError          the built-in model is not installed or did not start
+└── ProviderError            the provider said no, or nothing; carries status, request id, Retry-After
+    ├── KeyRejectedError     the provider's definite sign that the key is wrong
+    ├── KeyLimitedError      the key lives, but may not do this
+    ├── NoCreditError        the account has no credit or reached a spending limit
+    ├── RateLimitedError     asked too often
+    ├── RefusedRequestError  the provider refuses this request (model, field, content, length)
+    ├── UnreachableError     no connection, or no answer in time
+    ├── ProviderDownError    5xx, a gateway's page, overloaded
+    └── BadAnswerError       an answer that cannot be read
+
+No message carries a key: the wire scrubs a provider's words before they get here.
+"""
+
+from __future__ import annotations
+
+
+class ByokError(Exception):
+    """Base of the tree. `str(error)` is one or two plain sentences for the person; `next_step` says what to do.
+
+    Args:
+        message: what happened, without markup and without any secret.
+        next_step: what the person can do now; empty where the message already says it.
+    """
+
+    default_next_step = ""
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step or self.default_next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".strip()
+
+
+class SettingsError(ByokError):
+    """The environment, the `.env` file or a master key file is missing, malformed or unsafe."""
+
+
+class CatalogueError(SettingsError):
+    """A data file does not validate; the message names file, row and field."""
+
+
+class InvalidInputError(ByokError):
+    """A value that cannot be used. `field` names the input, so that a page can point at it."""
+
+    def __init__(self, message: str, *, field: str = "", next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.field = field
+
+
+class NotFoundError(ByokError):
+    """There is no such row for this company."""
+
+
+class NotSignedInError(ByokError):
+    """There is no session, or it has ended."""
+
+    default_next_step = "Sign in again."
+
+
+class NotAllowedError(ByokError):
+    """The role does not allow it."""
+
+    default_next_step = "Ask an admin of your company."
+
+
+class PlanError(ByokError):
+    """The company's plan does not allow it."""
+
+
+class ProPlanNeededError(PlanError):
+    """Own keys are part of the Pro plan."""
+
+    default_next_step = "Upgrade to Pro to use your own keys."
+
+
+class PlanUsedUpError(PlanError):
+    """The month's plan messages are used up."""
+
+    default_next_step = "Choose a model of your own key, or wait for the next month (UTC)."
+
+
+class ModelGoneError(ByokError):
+    """The chosen model, or the key that opened it, is gone."""
+
+    default_next_step = "Choose another model."
+
+
+class KeyUnreadableError(ByokError):
+    """A sealed key does not open: changed, moved, or sealed under a master key that is not here."""
+
+    default_next_step = "Enter the key again."
+
+    def __init__(self, message: str = "The stored key cannot be read any more.", *, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+
+
+class LocalModelError(ByokError):
+    """The built-in model is not installed, or did not start."""
+
+
+class ProviderError(ByokError):
+    """A provider's refusal or silence.
+
+    Attributes:
+        provider: full name, e.g. "Google Gemini".
+        status: HTTP status, or None where there was no answer.
+        request_id: the provider's own id of the request, or None.
+        retry_after: seconds the provider asks to wait, or None.
+        words: the provider's own words, scrubbed of anything key-like; may be empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        words: str = "",
+        next_step: str = "",
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.provider = provider
+        self.status = status
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.words = words
+
+
+class KeyRejectedError(ProviderError):
+    """The provider's definite sign that the key is wrong."""
+
+    default_next_step = "Check the key on the provider's page, or replace it in API Keys."
+
+
+class KeyLimitedError(ProviderError):
+    """The key lives, but may not do this."""
+
+    default_next_step = "Change the key's permissions on the provider's page, or choose another model."
+
+
+class NoCreditError(ProviderError):
+    """The account behind the key has no credit or reached a spending limit."""
+
+    default_next_step = "Add credit or raise the limit on the provider's billing page."
+
+
+class RateLimitedError(ProviderError):
+    """Asked too often, or too much at once."""
+
+    default_next_step = "Wait a little and try again."
+
+
+class RefusedRequestError(ProviderError):
+    """The provider refuses this very request."""
+
+
+class UnreachableError(ProviderError):
+    """No connection, or no answer in time."""
+
+    default_next_step = "Try again; if it lasts, check the network and the provider's status page."
+
+
+class ProviderDownError(ProviderError):
+    """The provider has an outage or is overloaded."""
+
+    default_next_step = "Try again in a moment, or choose another model."
+
+
+class BadAnswerError(ProviderError):
+    """The answer cannot be read."""
+
+    default_next_step = "Try again; if it lasts, choose another model."

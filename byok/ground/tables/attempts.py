@@ -1,0 +1,65 @@
+"""The ledger: one row an attempt, reserved before sending, settled exactly once. Never text, never a key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from byok.ground.tables.types import belongs_to, moment, primary_key
+
+
+class Attempt(SQLModel, table=True):
+    """One request to one provider.
+
+    `source` is `byok` or `plan`. `status`: reserved, then one of complete, stopped, interrupted, error, unknown.
+    `answered`: its first text arrived. Counts that the provider did not send are NULL, never 0. `cost_pico` is in
+    pico-dollars (10^-12 USD). `month` is that of `reserved_at` in UTC, `YYYY-MM`.
+    Names of people, keys and chatbots are not foreign keys: the ledger outlives what it counted.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        sa.Index("ix_attempt_company_time", "company_id", "reserved_at"),
+        sa.Index("ix_attempt_plan", "company_id", "source", "month", "status", "answered"),
+        sa.Index(
+            "ix_attempt_open",
+            "process_id",
+            sqlite_where=sa.text("status = 'reserved'"),
+            postgresql_where=sa.text("status = 'reserved'"),
+        ),
+    )
+
+    id: UUID = primary_key()
+    company_id: UUID = belongs_to("company.id", index=False)
+    person_id: UUID | None = None
+    chatbot_id: UUID | None = None
+    conversation_id: UUID | None = None
+    answer_id: UUID | None = Field(default=None, index=True)
+    process_id: UUID
+    source: str
+    provider_id: str
+    model_asked: str
+    model_answered: str | None = None
+    key_id: UUID | None = None
+    key_label: str | None = None
+    key_hint: str | None = None
+    status: str = "reserved"
+    answered: bool = False
+    error: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
+    cost_pico: int | None = Field(default=None, sa_type=sa.BigInteger)
+    price_origin: str | None = None
+    price_date: str | None = None
+    ttft_ms: int | None = None
+    duration_ms: int | None = None
+    provider_request_id: str | None = None
+    month: str
+    sample: bool = False
+    reserved_at: datetime = moment()
+    settled_at: datetime | None = moment(nullable=True)

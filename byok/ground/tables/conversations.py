@@ -1,0 +1,88 @@
+"""conversation -> turn -> column -> answer. An answer keeps the configuration that it ran with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from byok.ground.tables.types import belongs_to, moment, primary_key
+
+
+class Conversation(SQLModel, table=True):
+    """Private to its author."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (sa.Index("ix_conversation_author", "person_id", "updated_at"),)
+
+    id: UUID = primary_key()
+    company_id: UUID = belongs_to("company.id")
+    person_id: UUID = belongs_to("person.id", index=False)
+    chatbot_id: UUID | None = belongs_to("chatbot.id", ondelete="SET NULL", nullable=True)
+    title: str
+    sample: bool = False
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class Turn(SQLModel, table=True):
+    """One user message. `parts` is a list, e.g. `[{"type": "text", "text": "..."}]`; edits branch by `parent_id`."""
+
+    __tablename__ = "turn"
+
+    id: UUID = primary_key()
+    conversation_id: UUID = belongs_to("conversation.id")
+    parent_id: UUID | None = belongs_to("turn.id", nullable=True)
+    parts: list[dict[str, Any]] = Field(sa_type=sa.JSON)
+    created_at: datetime = moment()
+
+
+class Column(SQLModel, table=True):
+    """One model's place in a conversation: what it will be asked with next."""
+
+    __tablename__ = "conversation_column"
+
+    id: UUID = primary_key()
+    conversation_id: UUID = belongs_to("conversation.id")
+    position: int
+    model: str
+    key_id: UUID | None = None
+    parameters: dict[str, Any] = Field(sa_type=sa.JSON)
+    system_prompt: str = ""
+
+
+class Answer(SQLModel, table=True):
+    """What a column answered to a turn. `state`: running, complete, stopped, interrupted or failed.
+
+    `configuration` is what it ran with: model, key_id, parameters, system_prompt. `process_id` names the process
+    that runs it; `stop_requested` is the flag by which any process can ask that one to stop.
+    """
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        sa.UniqueConstraint("turn_id", "column_id", "version"),
+        sa.Index(
+            "ix_answer_running",
+            "process_id",
+            sqlite_where=sa.text("state = 'running'"),
+            postgresql_where=sa.text("state = 'running'"),
+        ),
+    )
+
+    id: UUID = primary_key()
+    turn_id: UUID = belongs_to("turn.id")
+    column_id: UUID = belongs_to("conversation_column.id")
+    version: int = 1
+    configuration: dict[str, Any] = Field(sa_type=sa.JSON)
+    text: str = ""
+    reasoning: str = ""
+    state: str = "running"
+    error: str | None = None
+    finish_reason: str | None = None
+    process_id: UUID
+    stop_requested: bool = False
+    created_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)
