@@ -68,7 +68,8 @@ class ApiKey(SealedColumns, VerdictColumns, table=True):
 class KeyDraft(SealedColumns, VerdictColumns, table=True):
     """A pasted key that is not saved yet, sealed at once under the id that its row will have (`key_id`).
 
-    Where `replaces` is set, `key_id` is that of the saved key whose secret is to be replaced.
+    Where `replaces` is set, `key_id` is that of the saved key whose secret is to be replaced. `models` are the chat
+    models that its test found, so that saving it fills the menu at once; None where no test listed any.
     """
 
     __tablename__ = "key_draft"
@@ -79,6 +80,7 @@ class KeyDraft(SealedColumns, VerdictColumns, table=True):
     company_id: UUID = belongs_to("company.id")
     provider_id: str
     person_id: UUID | None = belongs_to("person.id", nullable=True)
+    models: list[dict[str, Any]] | None = Field(default=None, sa_type=sa.JSON)
     expires_at: datetime = moment(index=True)
 
 
