@@ -1,0 +1,1 @@
+"""One file a revision, oldest first. A released revision is never edited: add another one."""

