@@ -1,0 +1,120 @@
+"""What goes into the wire and what comes out of it, as plain values. Refuses to know how it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from byok.core.provider import Provider
+
+if TYPE_CHECKING:
+    import httpx
+
+FinishReason = Literal["stop", "length", "filter", "tool", "error", "unknown"]
+Verdict = Literal["accepted", "rejected", "limited", "no_credit", "rate_limited", "unreachable", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """One question to one model.
+
+    `messages` have `role` and `content` only. `auth` writes the key's header as the request leaves; it is made for
+    `provider.auth`. `max_tokens` and `temperature` are sent only if set.
+    """
+
+    provider: Provider
+    base_url: str
+    model: str
+    messages: Sequence[Mapping[str, str]]
+    auth: httpx.Auth
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(slots=True)
+class Delta:
+    """A piece of the answer as it arrived: text, or the model's reasoning, or both."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; None where it did not say. `cost` is its own figure in USD."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of an answer. `finish_reason` is None where the provider gave none: it may be incomplete."""
+
+    finish_reason: FinishReason | None
+    model: str | None
+    request_id: str | None
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A chat model of a provider's list. `context` in tokens, prices in USD for a million tokens."""
+
+    id: str
+    name: str
+    context: int | None = None
+    price_in: Decimal | None = None
+    price_out: Decimal | None = None
+    retires: date | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object for JSON; what is unknown is left out."""
+        row = {
+            "id": self.id,
+            "name": self.name,
+            "context": self.context,
+            "price_in": None if self.price_in is None else str(self.price_in),
+            "price_out": None if self.price_out is None else str(self.price_out),
+            "retires": None if self.retires is None else self.retires.isoformat(),
+        }
+        return {name: value for name, value in row.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """The opposite of `to_json`."""
+        price_in, price_out, retires = row.get("price_in"), row.get("price_out"), row.get("retires")
+        return cls(
+            id=row["id"],
+            name=row["name"],
+            context=row.get("context"),
+            price_in=None if price_in is None else Decimal(price_in),
+            price_out=None if price_out is None else Decimal(price_out),
+            retires=None if retires is None else date.fromisoformat(retires),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a key test found.
+
+    `detail` is one sentence for the person, `proof` the call that showed it (e.g. "GET /models 200"), `not_proven`
+    what it leaves open, `link` where the next step can be taken. `models` are the chat models that the key opens,
+    None where no list was got.
+    """
+
+    verdict: Verdict
+    detail: str
+    proof: str
+    not_proven: str
+    next_step: str
+    link: str | None
+    request_id: str | None
+    elapsed_ms: int
+    models: tuple[ModelInfo, ...] | None
