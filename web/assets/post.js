@@ -1,0 +1,18 @@
+// Hands a one-time body to one of the app's own routes, then reloads, so that the next page load carries
+// the session cookie that the route set or cleared. Other tabs of this browser are told to reload too.
+export default function (component) {
+  const { url, body } = component.data;
+  const started = (globalThis.__byokPosted ??= new Set());
+  const once = url + JSON.stringify(body);
+  if (started.has(once)) return;
+  started.add(once);
+  fetch(url, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  }).finally(() => {
+    new BroadcastChannel("byok-session").postMessage("changed");
+    location.reload();
+  });
+}

@@ -1,0 +1,45 @@
+"""How numbers, money, times and moments read on every page. A value that is not known is a dash, never 0."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+DASH = "—"
+PICO = Decimal(10) ** 12
+
+
+def count(value: int | None) -> str:
+    """A whole number with thin grouping: `12,480`."""
+    return DASH if value is None else f"{value:,}"
+
+
+def dollars(pico: int | None) -> str:
+    """Pico-dollars as US dollars, with as many digits as the amount needs: `$12.40`, `$0.000123`, `$0.00`."""
+    if pico is None:
+        return DASH
+    value = Decimal(pico) / PICO
+    if value == 0 or value >= 1:
+        return f"${value:,.2f}"
+    return f"${value:.6f}" if value >= Decimal("0.000001") else "<$0.000001"
+
+
+def milliseconds(value: int | None) -> str:
+    """A duration: `320 ms`, `4.2 s`."""
+    if value is None:
+        return DASH
+    return f"{value} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago: `just now`, `5 min ago`, `3 h ago`, `2026-11-02`; a dash for never."""
+    if moment is None:
+        return DASH
+    seconds = (now - moment).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h ago"
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"

@@ -1,0 +1,55 @@
+"""The one holder of what the process owns, shared by the lifespan, the routes and the pages.
+
+Pages reach identity and services through here and nowhere else, so that a test can hand in its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from byok.process import Workbench
+from byok.services.sessions import Identity
+
+COOKIE = "byok_session"
+
+
+def _cookie_token() -> str | None:
+    token = st.context.cookies.get(COOKIE)
+    return token if isinstance(token, str) else None
+
+
+@dataclass
+class House:
+    """The workbench, and where a page run finds its session token: the cookie, or what a test hands in."""
+
+    workbench: Workbench
+    token: Callable[[], str | None] = field(default=_cookie_token)
+
+
+@st.cache_resource(show_spinner=False)
+def house() -> House:
+    """The process's one holder, opened when first asked for."""
+    return House(Workbench.open(what="app"))
+
+
+def workbench() -> Workbench:
+    """The services."""
+    return house().workbench
+
+
+def identity() -> Identity | None:
+    """Who is signed in, read from the database at each call; None where nobody is."""
+    token = house().token()
+    return house().workbench.sessions.whois(token) if token else None
+
+
+def signed_in() -> Identity:
+    """Who is signed in. A page's first line: without a session the page ends here, whatever led to it."""
+    who = identity()
+    if who is None:
+        st.info("You are signed out.", icon=":material/lock:")
+        st.stop()
+    return who

@@ -1,0 +1,55 @@
+"""Which pages there are, and the frame around them: brand, who is signed in, what is left of the plan."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from byok.services.sessions import Identity
+from web import door, elements, parts
+from web.house import identity, workbench
+
+
+def run() -> None:
+    """One page run: the page for who is signed in, else the sign-in page at the same address."""
+    st.set_page_config(page_title="Aimy BYOK workbench", page_icon=":material/key:", layout="wide")
+    who = identity()
+    # All pages are declared even when signed out, so that a deep link survives the sign-in.
+    page = st.navigation(
+        {
+            "Workbench": [
+                st.Page("pages/playground.py", title="Playground", icon=":material/forum:", default=True),
+                st.Page(
+                    "pages/chatbot_settings.py",
+                    title="Chatbot Settings",
+                    icon=":material/smart_toy:",
+                    url_path="chatbot-settings",
+                ),
+                st.Page("pages/usage.py", title="Usage", icon=":material/monitoring:", url_path="usage"),
+            ],
+            "Company admin": [
+                st.Page("pages/api_keys.py", title="API Keys", icon=":material/key:", url_path="api-keys"),
+            ],
+        },
+        position="sidebar" if who else "hidden",
+    )
+    if who is None:
+        door.sign_in()
+        return
+    _account(who)
+    page.run()
+    elements.watch_session()
+
+
+def _account(who: Identity) -> None:
+    with st.sidebar:
+        allowance = workbench().usage.allowance(who.actor)
+        with st.container(border=True, gap="small"):
+            sample = " :gray-badge[Sample data]" if who.sample else ""
+            st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
+            st.caption(f"{parts.plain(who.name)} · {who.role}")
+            st.progress(
+                min(1.0, allowance.used / allowance.messages) if allowance.messages else 1.0,
+                text=f":small[{parts.plan_left(allowance.used, allowance.messages)}]",
+            )
+            if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
+                door.sign_out(who)

@@ -1,0 +1,59 @@
+"""What `st.App` is made of: lifespan, routes, middleware. Opens the workbench at start, closes it at stop."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
+
+from byok.core import redaction
+from byok.ground.errors import SettingsError
+from web import session_routes, stream
+from web.headers import SecurityHeaders
+from web.house import house
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Opens what the process owns before the first page, and closes it after the last."""
+    # Until the first st.navigation, Streamlit would run a file of pages/ by its address, past the front door.
+    PagesManager.uses_pages_directory = False
+    redaction.install()
+    redaction.quiet_http()
+    try:
+        ours = await run_in_threadpool(house)
+    except SettingsError as error:
+        sys.stderr.write(f"\nThe workbench does not start: {error}\n\n")
+        raise SystemExit(1) from None
+    await run_in_threadpool(_import_what_pages_need)
+    if ours.workbench.settings.demo_on:
+        sys.stderr.write(f"\n  {ours.workbench.demo.greeting()}\n")
+    try:
+        yield {}
+    finally:
+        await run_in_threadpool(ours.workbench.close)
+
+
+def _import_what_pages_need() -> None:
+    """Imports what would otherwise make the first page slow, then keeps it out of the garbage collector's way."""
+    import altair  # noqa: F401
+    import pandas  # noqa: F401
+    import streamlit_authenticator  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+def parts() -> dict[str, Any]:
+    """The arguments that make the app; without them it would have no sign-in and no streaming."""
+    return {
+        "lifespan": lifespan,
+        "routes": [*session_routes.ROUTES, *stream.ROUTES],
+        "middleware": [Middleware(SecurityHeaders)],
+    }

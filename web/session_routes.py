@@ -1,0 +1,63 @@
+"""The two routes that set and clear the session cookie. They refuse requests that another site sent."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from web.house import COOKIE, workbench
+
+BODY_LIMIT = 4096
+
+
+def _from_here(request: Request) -> bool:
+    """Whether the browser says that a page of this very origin sent the request."""
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] == request.headers.get("host")
+
+
+def _secure(request: Request) -> bool:
+    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+
+
+async def open_session(request: Request) -> Response:
+    """Trades a one-time ticket for a session: `POST {"ticket": "..."}` -> 204 with the cookie, else 403."""
+    if not _from_here(request):
+        return JSONResponse({"error": "wrong origin"}, 403)
+    body = await request.body()
+    if len(body) > BODY_LIMIT:
+        return JSONResponse({"error": "too large"}, 413)
+    try:
+        ticket = str(json.loads(body)["ticket"])
+    except (ValueError, KeyError, TypeError):
+        return JSONResponse({"error": "no ticket"}, 400)
+    signed_in = await run_in_threadpool(workbench().sessions.redeem, ticket)
+    if signed_in is None:
+        return JSONResponse({"error": "this ticket is used up"}, 403)
+    response = Response(status_code=204)
+    response.set_cookie(
+        COOKIE, signed_in.token, expires=signed_in.expires_at, httponly=True, samesite="strict", secure=_secure(request)
+    )
+    return response
+
+
+async def close_session(request: Request) -> Response:
+    """Ends the session in the database and clears the cookie: 204."""
+    if not _from_here(request):
+        return JSONResponse({"error": "wrong origin"}, 403)
+    token = request.cookies.get(COOKIE)
+    if token:
+        await run_in_threadpool(workbench().sessions.end, token)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_secure(request))
+    return response
+
+
+ROUTES = [
+    Route("/app/session", open_session, methods=["POST"]),
+    Route("/app/sign-out", close_session, methods=["POST"]),
+]

@@ -1,0 +1,130 @@
+"""The event stream: running answers of one conversation, as rendered and sanitised HTML, to whoever may read it.
+
+It sends only what changed: finished blocks once, of the tail what differs. It holds no database session and no
+answer back: a slow browser gets fewer, larger events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from byok.core.live import Live, wait_any
+from byok.ground.errors import NotFoundError
+from byok.services.access import Actor
+from web.house import COOKIE, workbench
+from web.markdown import Blocks
+
+PATH = "/app/stream"
+FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
+REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
+BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
+
+
+def url(conversation_id: UUID, answer_ids: Sequence[UUID]) -> str:
+    """The address at which these answers of the conversation are streamed, all over one connection."""
+    return f"{PATH}?conversation={conversation_id}&answers={','.join(str(one) for one in answer_ids)}"
+
+
+class _Watched:
+    """One answer as this connection has shown it so far."""
+
+    def __init__(self, answer_id: UUID, live: Live | None) -> None:
+        self.answer_id, self.live = answer_id, live
+        self.version = -1
+        self.ended = False
+        self._blocks = Blocks()
+        self._html: dict[int, str] = {}
+
+    def event(self, text: str, *, running: bool, first: bool) -> str | None:
+        """What the browser must change to show `text`; None where nothing did."""
+        changes = [[index, *self._difference(index, html)] for index, html in self._blocks.feed(text)]
+        message: dict[str, Any] = {"a": str(self.answer_id)}
+        if first:
+            message["reset"] = 1
+        if changes:
+            message["b"] = changes
+        if not running:
+            self.ended = True
+            message["end"] = 1
+        if len(message) == 1:
+            return None
+        return f"data: {json.dumps(message, separators=(',', ':'), ensure_ascii=False)}\n\n"
+
+    def _difference(self, index: int, html: str) -> tuple[int, str]:
+        before = self._html.get(index, "")
+        self._html[index] = html
+        keep = len(os.path.commonprefix((before, html)))
+        # The browser counts in UTF-16 units: count as it does.
+        return len(html[:keep].encode("utf-16-le")) // 2, html[keep:]
+
+
+async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str]:
+    bench = workbench()
+    watched = [_Watched(one, bench.runner.live(one)) for one in answer_ids]
+    first = True
+    while True:
+        sent = False
+        for one in (w for w in watched if not w.ended):
+            if one.live is not None:
+                if one.live.version == one.version:
+                    continue
+                now = one.live.snapshot()
+                one.version = now.version
+                text, running = now.text, now.state == "running"
+            else:
+                answer = await run_in_threadpool(bench.conversations.answer, actor, one.answer_id)
+                text, running = answer.text, answer.state == "running"
+            event = one.event(text, running=running, first=first)
+            if event is not None:
+                sent = True
+                yield event
+        first = False
+        if all(one.ended for one in watched):
+            yield "event: bye\ndata: {}\n\n"
+            return
+        if not sent:
+            yield ": still here\n\n"
+        await asyncio.sleep(FRAME)
+        open_lives = {w.live: w.version for w in watched if w.live is not None and not w.ended}
+        remote = any(w.live is None and not w.ended for w in watched)
+        if remote:
+            await asyncio.sleep(REMOTE_POLL)
+        elif open_lives:
+            await wait_any(open_lives, timeout=BEAT)
+
+
+async def stream(request: Request) -> Response:
+    """`GET ?conversation=ID&answers=ID,ID`: an event stream for the signed-in reader.
+
+    400 for ids that are none, 401 without a session, 404 for a conversation that is not the reader's.
+    """
+    token = request.cookies.get(COOKIE)
+    who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
+    if who is None:
+        return JSONResponse({"error": "signed out"}, 401)
+    try:
+        conversation_id = UUID(request.query_params.get("conversation", ""))
+        wanted = [UUID(one) for one in request.query_params.get("answers", "").split(",") if one][:16]
+    except ValueError:
+        return JSONResponse({"error": "no such conversation"}, 400)
+    try:
+        known = await run_in_threadpool(workbench().conversations.answer_ids, who.actor, conversation_id)
+    except NotFoundError:
+        return JSONResponse({"error": "no such conversation"}, 404)
+    ours = [one for one in wanted if one in known]
+    # X-Accel-Buffering: a reverse proxy must hand events on at once.
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(_events(who.actor, ours), media_type="text/event-stream", headers=headers)
+
+
+ROUTES = [Route(PATH, stream, methods=["GET"])]
