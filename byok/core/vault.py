@@ -1,0 +1,164 @@
+"""The one room that sees keys in plain text: it takes them in, seals them, and writes them into request headers.
+
+Refuses to give a key back to anyone: what leaves it is sealed, a fingerprint, a hint, or an `httpx.Auth`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from uuid import UUID
+
+import httpx
+from nacl.utils import random
+from pydantic import SecretStr
+
+from byok.core import sealing
+from byok.core.key_auth import AUTH_HEADERS, KeyAuth
+from byok.core.master_keys import MasterKeys
+from byok.core.sealing import Place, Sealed, SealedLike
+from byok.ground.errors import InvalidInputError, KeyUnreadableError, SettingsError
+
+__all__ = ["AUTH_HEADERS", "Place", "Sealed", "SealedLike", "Vault", "clean_key", "hint"]
+
+SHORTEST, LONGEST = 8, 512
+# What a copy from a web page brings along and `str.strip` leaves: zero-width characters and a byte order mark.
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+FINGERPRINT_SIZE = 16
+
+
+def clean_key(pasted: str) -> SecretStr:
+    """A pasted key without the blanks around it.
+
+    Raises:
+        InvalidInputError: it is not 8 to 512 printable ASCII characters without a space. The key is not echoed.
+    """
+    key = pasted.strip().strip(INVISIBLE).strip()
+    problem = ""
+    if not key:
+        problem = "No key was entered."
+    elif not all("!" <= character <= "~" for character in key):
+        problem = "The key has a space, a line break or another character inside that no key has."
+    elif len(key) < SHORTEST:
+        problem = f"The key is too short: it has fewer than {SHORTEST} characters."
+    elif len(key) > LONGEST:
+        problem = f"The key is too long: it has more than {LONGEST} characters."
+    if problem:
+        raise InvalidInputError(problem, field="key", next_step="Copy it again from the provider's page.")
+    return SecretStr(key)
+
+
+def hint(secret: SecretStr) -> str:
+    """The last four characters, by which a person recognises a key."""
+    return secret.get_secret_value()[-4:]
+
+
+class Vault:
+    """Seals keys to their place, and opens them for the length of a request."""
+
+    def __init__(self, master_keys: MasterKeys) -> None:
+        self._master_keys = master_keys
+
+    def seal(self, secret: SecretStr, *, place: Place) -> Sealed:
+        """Seals a key under a data key of its own, and that under the first master key, bound to `place`.
+
+        Raises:
+            InvalidInputError: it is not a key that could be sent in a header.
+        """
+        plain = clean_key(secret.get_secret_value()).get_secret_value().encode("ascii")
+        data_key = random(sealing.KEY_SIZE)
+        ciphertext, nonce = sealing.lock(data_key, plain)
+        return self._sealed(data_key, ciphertext, nonce, place)
+
+    def reseal(self, sealed: SealedLike, *, place: Place) -> Sealed:
+        """The same key with its data key under the first master key. The API key itself is not opened.
+
+        Raises:
+            KeyUnreadableError: it does not open here.
+        """
+        data_key = self._data_key(Sealed.copy(sealed), place, _stored_origin(sealed, place))
+        return self._sealed(data_key, sealed.ciphertext, sealed.nonce, place)
+
+    def auth(self, sealed: SealedLike, *, place: Place, header: str, prefix: str = "") -> httpx.Auth:
+        """Writes the key into `header` behind `prefix` when a request is sent; only then is it opened.
+
+        A key that does not open raises `KeyUnreadableError` out of that request, before anything is sent.
+        """
+        # Copied now: by the time of the request the row's session is long closed.
+        open_key = partial(self._open, Sealed.copy(sealed), place, _stored_origin(sealed, place))
+        return KeyAuth(open_key, header=header, prefix=prefix)
+
+    def platform_auth(self, secret: SecretStr, *, header: str, prefix: str = "") -> httpx.Auth:
+        """The same for a key of the platform's own, which comes from the settings and is not sealed.
+
+        Raises:
+            SettingsError: it is not a key that could be sent in a header.
+        """
+        try:
+            key = clean_key(secret.get_secret_value())
+        except InvalidInputError as error:
+            raise SettingsError(
+                f"A platform key cannot be used. {error.message}", next_step="Correct BYOK_PLATFORM_KEY_<PROVIDER>."
+            ) from None
+        return KeyAuth(key.get_secret_value, header=header, prefix=prefix)
+
+    def readable(self, sealed: SealedLike, *, place: Place) -> bool:
+        """Whether the key would open, or must be entered again. Opens the data key alone."""
+        try:
+            self._data_key(Sealed.copy(sealed), place, _stored_origin(sealed, place))
+        except KeyUnreadableError:
+            return False
+        return True
+
+    def new_fingerprint_key(self, *, company_id: UUID) -> bytes:
+        """A fresh random key for a company's fingerprints, sealed, as one blob that says how to open it."""
+        return self._packed(random(sealing.KEY_SIZE), company_id)
+
+    def reseal_fingerprint_key(self, sealed_key: bytes, *, company_id: UUID) -> bytes:
+        """The same fingerprint key under the first master key: fingerprints stay what they were.
+
+        Raises:
+            KeyUnreadableError: it does not open here.
+        """
+        return self._packed(self._fingerprint_key(sealed_key, company_id), company_id)
+
+    def fingerprint(self, secret: SecretStr, *, company_id: UUID, sealed_key: bytes) -> bytes:
+        """16 bytes by which a company recognises the same key again; they mean nothing to any other company.
+
+        Raises:
+            KeyUnreadableError: the company's fingerprint key does not open here.
+        """
+        key = self._fingerprint_key(sealed_key, company_id)
+        plain = secret.get_secret_value().encode()
+        return hashlib.blake2b(plain, key=key, digest_size=FINGERPRINT_SIZE).digest()
+
+    def _sealed(self, data_key: bytes, ciphertext: bytes, nonce: bytes, place: Place) -> Sealed:
+        master_key_id = self._master_keys.first_id
+        subkey = self._master_keys.subkey(master_key_id, sealing.place_context(place))
+        locked, locked_nonce = sealing.lock(subkey, data_key)
+        return Sealed(sealing.VERSION, master_key_id, locked, locked_nonce, ciphertext, nonce)
+
+    def _data_key(self, sealed: Sealed, place: Place, stored_origin: str) -> bytes:
+        # The context would refuse it too. Said first, so that a key never opens for an address it was not saved for.
+        if stored_origin != place.origin:
+            raise KeyUnreadableError
+        return sealing.unlock_data_key(self._master_keys, sealed, sealing.place_context(place))
+
+    def _open(self, sealed: Sealed, place: Place, stored_origin: str) -> str:
+        plain = sealing.unlock(self._data_key(sealed, place, stored_origin), sealed.ciphertext, sealed.nonce)
+        return plain.decode("ascii")
+
+    def _packed(self, key: bytes, company_id: UUID) -> bytes:
+        master_key_id = self._master_keys.first_id
+        subkey = self._master_keys.subkey(master_key_id, sealing.context("fingerprint-key", company_id))
+        return sealing.pack(master_key_id, *sealing.lock(subkey, key))
+
+    def _fingerprint_key(self, sealed_key: bytes, company_id: UUID) -> bytes:
+        master_key_id, ciphertext, nonce = sealing.unpack(sealed_key)
+        subkey = self._master_keys.subkey(master_key_id, sealing.context("fingerprint-key", company_id))
+        return sealing.unlock(subkey, ciphertext, nonce)
+
+
+def _stored_origin(sealed: SealedLike, place: Place) -> str:
+    """The origin that a row was sealed for; a bare `Sealed` has none of its own."""
+    return str(getattr(sealed, "origin", place.origin))
