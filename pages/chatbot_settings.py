@@ -1,0 +1,119 @@
+"""Chatbot Settings: admins make and edit the company's chatbots; members see and use them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from byok.ground.errors import ByokError
+from byok.services.chatbots import ChatbotFields, ChatbotView
+from byok.services.sessions import Identity
+from web import model_picker, parts
+from web.house import signed_in, workbench
+
+
+def page() -> None:
+    """Draws the page for who is signed in."""
+    who = signed_in()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Chatbot Settings", anchor=False, width="content")
+        if who.is_admin and st.button("New chatbot", type="primary", icon=":material/add:"):
+            _edit(who, None)
+    if not who.is_admin:
+        st.caption("You can use these chatbots in the Playground. Admins of your company edit them.")
+    bots = workbench().chatbots.list(who.actor)
+    if not bots:
+        lines = ["Click **New chatbot**", "Give it a name, instructions and a model", "Try it in the **Playground**"]
+        if not who.is_admin:
+            lines = ["Ask an admin of your company to make one", "Meanwhile, use any model in the **Playground**"]
+        parts.steps("No chatbots yet", lines, icon=":material/smart_toy:")
+    for bot in bots:
+        _card(who, bot)
+
+
+def _card(who: Identity, bot: ChatbotView) -> None:
+    with st.container(border=True, key=f"bot-{bot.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{parts.plain(bot.name)}**", width="stretch")
+            if bot.sample:
+                st.badge("Sample data", color="gray")
+            if bot.model is not None:
+                own = bot.model.source == "byok"
+                st.badge("Your key" if own else "Plan", color="green" if own else "blue")
+        model = f"`{bot.model.provider_id}/{bot.model.model}`" if bot.model else "no model chosen"
+        heat = f" · temperature {bot.temperature:g}" if bot.temperature is not None else ""
+        length = f" · at most {bot.max_tokens:,} tokens" if bot.max_tokens is not None else ""
+        pinned = f" · key “{parts.plain(bot.key_label)}”" if bot.key_label else ""
+        st.caption(f"{model}{pinned}{heat}{length}")
+        if bot.model_state == "gone":
+            st.warning(
+                f"{parts.plain(bot.model_reason)} Choose another model for this chatbot; none is chosen for it.",
+                icon=":material/warning:",
+            )
+        elif bot.model_state == "none":
+            st.warning("This chatbot has no model yet. Choose one.", icon=":material/warning:")
+        if bot.system_prompt:
+            with st.expander("Instructions"):
+                st.text(bot.system_prompt)
+        if who.is_admin:
+            with st.container(horizontal=True):
+                if st.button("Edit", key=f"edit-{bot.id}", icon=":material/edit:"):
+                    _edit(who, bot)
+                if st.button("Delete", key=f"drop-{bot.id}", icon=":material/delete:"):
+                    _delete(who, bot)
+
+
+@st.dialog("Chatbot", width="medium", icon=":material/smart_toy:")
+def _edit(who: Identity, bot: ChatbotView | None) -> None:
+    bench = workbench()
+    menu = bench.models.menu(who.actor)
+    current = menu.find(bot.model, key_id=bot.key_id) if bot and bot.model else None
+    name = st.text_input("Name", value=bot.name if bot else "", max_chars=80, key="bot-name")
+    prompt = st.text_area(
+        "System prompt",
+        value=bot.system_prompt if bot else "",
+        height=140,
+        placeholder="What the chatbot is for, and how it should answer",
+        key="bot-prompt",
+    )
+    if bot and bot.model_state == "gone":
+        st.warning(f"{parts.plain(bot.model_reason)} Choose another model.", icon=":material/warning:")
+    choice = model_picker.pick(menu, key="bot-model", current=current, title="Default model")
+    model_picker.notes(menu)
+    left, right = st.columns(2)
+    heat = left.number_input(
+        "Temperature", 0.0, 2.0, value=bot.temperature if bot else None, step=0.1, placeholder="not set: not sent"
+    )
+    length = right.number_input(
+        "Answer length (tokens)", 1, 200_000, value=bot.max_tokens if bot else None, placeholder="not set: not sent"
+    )
+    if st.button("Save", type="primary", icon=":material/save:", key="bot-save"):
+        model, key_id = (choice.name, choice.key_id) if choice else (None, None)
+        if choice is None and bot and bot.model_state == "gone":
+            model, key_id = bot.model, bot.key_id
+        fields = ChatbotFields(
+            name=name, system_prompt=prompt, model=model, key_id=key_id, temperature=heat, max_tokens=length
+        )
+        try:
+            if bot is None:
+                bench.chatbots.create(who.actor, fields)
+            else:
+                bench.chatbots.edit(who.actor, bot.id, fields)
+        except ByokError as problem:
+            parts.error(problem)
+            return
+        st.rerun()
+
+
+@st.dialog("Delete this chatbot?", icon=":material/delete:")
+def _delete(who: Identity, bot: ChatbotView) -> None:
+    st.markdown(f"**{parts.plain(bot.name)}** goes; conversations with it stay with their authors.")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="bot-delete-confirmed"):
+        try:
+            workbench().chatbots.delete(who.actor, bot.id)
+        except ByokError as problem:
+            parts.error(problem)
+            return
+        st.rerun()
+
+
+page()

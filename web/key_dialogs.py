@@ -1,0 +1,225 @@
+"""The dialogs of API Keys: add or replace a key, see what is stored, delete.
+
+A pasted key is sealed in the very run that receives it. No dialog keeps it, and none can show it again.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import streamlit as st
+from pydantic import SecretStr
+
+from byok.core.catalogue import Provider
+from byok.core.wire import Finding
+from byok.ground.errors import ByokError, NotFoundError
+from byok.services.key_views import DraftView, KeyView
+from byok.services.sessions import Identity
+from web import formats, parts
+from web.house import workbench
+
+DRAFT, FOUND, TAKE = "key_draft", "key_finding", "key_paste_number"
+
+
+def forget_draft() -> None:
+    """Drops what the dialog left when it is closed: the draft in the database, and its view here."""
+    draft: DraftView | None = st.session_state.pop(DRAFT, None)
+    st.session_state.pop(FOUND, None)
+    if draft is not None:
+        who = st.session_state.get("key_draft_actor")
+        if who is not None:
+            try:
+                workbench().keys.discard_draft(who, draft.id)
+            except ByokError:
+                return  # saved or expired meanwhile: there is nothing left to drop
+
+
+def _remember(who: Identity, draft: DraftView | None, found: Finding | None) -> None:
+    st.session_state["key_draft_actor"] = who.actor
+    st.session_state[DRAFT], st.session_state[FOUND] = draft, found
+
+
+def _caption(provider: Provider) -> str:
+    chat = "✓ OpenAI-compatible" if provider.chat else "— not OpenAI-compatible: kept and tested, not for chat yet"
+    page = f" · [Get a key]({provider.key_page})" if provider.key_page else ""
+    return f"`{provider.key_format or 'any form'}` · {chat}{page}"
+
+
+@st.dialog("Add Key", width="medium", icon=":material/key:", on_dismiss=forget_draft)
+def add(who: Identity) -> None:
+    """Choose a provider, paste, Test, Save."""
+    providers = workbench().catalogue.all()
+    with st.container(height=264, border=True):
+        chosen = st.radio(
+            "Provider",
+            providers,
+            format_func=lambda provider: provider.name,
+            captions=[_caption(provider) for provider in providers],
+            key="key_provider",
+            on_change=forget_draft,
+        )
+    _paste_and_test(who, chosen, replaces=None)
+
+
+@st.dialog("Replace the key", width="medium", icon=":material/key:", on_dismiss=forget_draft)
+def replace(who: Identity, key: KeyView) -> None:
+    """Paste another secret for a saved key: its label, its place as default and what pins it stay."""
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    _paste_and_test(who, workbench().catalogue.get(key.provider_id), replaces=key)
+
+
+def _paste_and_test(who: Identity, provider: Provider, *, replaces: KeyView | None) -> None:
+    number = st.session_state.setdefault(TAKE, 0)
+    # A new widget for each submit: the old one would send the key again with the next click.
+    with st.form(f"key-form-{number}", clear_on_submit=True, border=False):
+        pasted = st.text_input(
+            f"{provider.name} key",
+            type="password",
+            key=f"key-paste-{number}",
+            placeholder=provider.key_format or "Paste the key",
+            autocomplete="off",
+        )
+        tested = st.form_submit_button("Test", icon=":material/network_check:", type="primary")
+    if provider.launch != "none":
+        _built_in_key()
+    if tested:
+        st.session_state[TAKE] = number + 1
+        secret = SecretStr(pasted)
+        forget_draft()
+        _seal_and_test(who, provider, secret, replaces)
+        st.rerun(scope="fragment")
+    _show_problem()
+    draft: DraftView | None = st.session_state.get(DRAFT)
+    if draft is not None and draft.provider_id == provider.id:
+        _judge_and_save(who, provider, draft, replaces)
+
+
+def _seal_and_test(who: Identity, provider: Provider, secret: SecretStr, replaces: KeyView | None) -> None:
+    keys = workbench().keys
+    try:
+        draft = keys.draft(
+            who.actor, provider_id=provider.id, pasted=secret, replaces=replaces.id if replaces else None
+        )
+        _remember(who, draft, None)
+        if draft.looks_like is None:
+            with st.spinner(f"Asking {provider.name} …"):
+                _remember(who, draft, keys.test_draft(who.actor, draft.id))
+    except ByokError as problem:
+        st.session_state["key_problem"] = problem
+
+
+def _show_problem() -> None:
+    problem = st.session_state.pop("key_problem", None)
+    if problem is not None:
+        parts.error(problem)
+
+
+def _built_in_key() -> None:
+    bench = workbench()
+    if not bench.local.installed:
+        st.warning(bench.local.missing, icon=":material/info:")
+    elif bench.settings.demo_on and st.toggle("Show the built-in model's key", key="show-local-key"):
+        st.code(bench.local.key.get_secret_value(), language=None)
+
+
+def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replaces: KeyView | None) -> None:
+    found: Finding | None = st.session_state.get(FOUND)
+    keys = workbench().keys
+    if draft.duplicate_of:
+        st.warning(
+            f"This is the same key as “{parts.plain(draft.duplicate_of)}”, which is saved already.",
+            icon=":material/content_copy:",
+        )
+    if found is None:
+        if draft.looks_like:
+            st.warning(
+                f"This looks like a key of {draft.looks_like}. Nothing was sent. Choose {draft.looks_like} and paste "
+                f"it again, or test it with {provider.name} all the same.",
+                icon=":material/warning:",
+            )
+        if st.button(f"Test with {provider.name} anyway", icon=":material/network_check:"):
+            try:
+                _remember(who, draft, keys.test_draft(who.actor, draft.id))
+            except ByokError as problem:
+                st.session_state["key_problem"] = problem
+            st.rerun(scope="fragment")
+        return
+    parts.finding(found)
+    if found.verdict == "rejected":
+        st.caption("A rejected key cannot be saved. Paste another one above.")
+    label = replaces.label if replaces else st.text_input(
+        "Label", key=f"key-label-{draft.id}", placeholder=f"{provider.name} …{draft.hint}", max_chars=60
+    )
+    unproven = found.verdict in ("unreachable", "unreadable")
+    name = "Save untested" if unproven else "Save"
+    st.caption(f"Billed directly by {provider.name}. {parts.NO_MARKUP}")
+    if st.button(name, type="primary", icon=":material/save:", disabled=found.verdict == "rejected", key="key-save"):
+        try:
+            saved = keys.save_draft(who.actor, draft.id, label=label, untested=unproven)
+        except ByokError as problem:
+            parts.error(problem)
+            return
+        _remember(who, None, None)
+        st.session_state["key_done"] = f"Saved “{saved.label}” · …{saved.hint}"
+        st.rerun()
+
+
+@st.dialog("What we store", width="medium", icon=":material/database:")
+def stored(who: Identity, key: KeyView) -> None:
+    """What the database keeps of a key: never the key."""
+    try:
+        view = workbench().keys.stored(who.actor, key.id)
+    except ByokError as problem:
+        parts.error(problem)
+        return
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    rows = {
+        "Algorithm": view.algorithm,
+        "Master key id": view.master_key_id,
+        "Nonce (random, public)": view.nonce,
+        "Fingerprint (keyed hash)": view.fingerprint,
+        "Bound to": view.bound_to,
+        "Sealed key": f"{view.ciphertext_size} bytes",
+        "Sealed data key": f"{view.data_key_size} bytes",
+        "Stored": f"{view.created_at:%Y-%m-%d %H:%M} UTC",
+    }
+    for name, value in rows.items():
+        st.caption(name)
+        st.code(value, language=None, wrap_lines=True)
+    st.markdown("The key itself is not shown by anything, to anybody. It is opened only as a request is sent.")
+
+
+@st.dialog("Delete this key?", icon=":material/delete:")
+def delete(who: Identity, key: KeyView) -> None:
+    """Names what would lose its model, then removes the key and its bytes."""
+    keys = workbench().keys
+    try:
+        bots = keys.used_by(who.actor, key.id)
+    except NotFoundError as problem:
+        parts.error(problem)
+        return
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    if bots:
+        names = ", ".join(f"**{parts.plain(name)}**" for name in bots)
+        st.warning(
+            f"Used by {names}. They will ask for another model; nothing is chosen for them.", icon=":material/smart_toy:"
+        )
+    else:
+        st.markdown("No chatbot uses it.")
+    st.markdown("The sealed key is removed from the database's files. This cannot be undone.")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="key-delete-confirmed"):
+        try:
+            result = keys.delete(who.actor, key.id)
+        except ByokError as problem:
+            parts.error(problem)
+            return
+        gone = "and erased from the files" if result.erased else "and is being erased from the files"
+        st.session_state["key_done"] = f"Deleted “{key.label}” {gone}."
+        st.rerun()
+
+
+@st.dialog("Test", width="medium", icon=":material/network_check:")
+def tested(found: Finding) -> None:
+    """The verdict of a saved key's test. A failed test changes nothing of the key."""
+    parts.finding(found)
+    st.caption(f"The saved key was not changed. {formats.milliseconds(found.elapsed_ms)}.")
