@@ -5,8 +5,6 @@ A pasted key is sealed in the very run that receives it. No dialog keeps it, and
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import streamlit as st
 from pydantic import SecretStr
 
@@ -147,8 +145,12 @@ def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replace
     parts.finding(found)
     if found.verdict == "rejected":
         st.caption("A rejected key cannot be saved. Paste another one above.")
-    label = replaces.label if replaces else st.text_input(
-        "Label", key=f"key-label-{draft.id}", placeholder=f"{provider.name} …{draft.hint}", max_chars=60
+    label = (
+        replaces.label
+        if replaces
+        else st.text_input(
+            "Label", key=f"key-label-{draft.id}", placeholder=f"{provider.name} …{draft.hint}", max_chars=60
+        )
     )
     unproven = found.verdict in ("unreachable", "unreadable")
     name = "Save untested" if unproven else "Save"
@@ -202,7 +204,8 @@ def delete(who: Identity, key: KeyView) -> None:
     if bots:
         names = ", ".join(f"**{parts.plain(name)}**" for name in bots)
         st.warning(
-            f"Used by {names}. They will ask for another model; nothing is chosen for them.", icon=":material/smart_toy:"
+            f"Used by {names}. They will ask for another model; nothing is chosen for them.",
+            icon=":material/smart_toy:",
         )
     else:
         st.markdown("No chatbot uses it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -42,10 +43,8 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def _import_what_pages_need() -> None:
     """Imports what would otherwise make the first page slow, then keeps it out of the garbage collector's way."""
-    import altair  # noqa: F401
-    import pandas  # noqa: F401
-    import streamlit_authenticator  # noqa: F401
-
+    for name in ("altair", "pandas", "pyarrow", "streamlit_authenticator"):
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -63,9 +62,16 @@ class _Watched:
     def _difference(self, index: int, html: str) -> tuple[int, str]:
         before = self._html.get(index, "")
         self._html[index] = html
-        keep = len(os.path.commonprefix((before, html)))
+        keep = _same(before, html)
         # The browser counts in UTF-16 units: count as it does.
         return len(html[:keep].encode("utf-16-le")) // 2, html[keep:]
+
+
+def _same(before: str, after: str) -> int:
+    """How many characters both begin with."""
+    if after.startswith(before):
+        return len(before)
+    return next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(after))
 
 
 async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str]:

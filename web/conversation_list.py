@@ -1,0 +1,60 @@
+"""The person's own conversations, in the sidebar of the Playground: search, open, start anew."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import streamlit as st
+
+from byok.services.sessions import Identity
+from web import parts
+from web.house import workbench
+
+SHOWN = 20
+
+
+def draw(who: Identity, current: UUID | None) -> None:
+    """Draws the list; opening one changes the address, so that a reload stays there."""
+    with st.sidebar:
+        if st.button("New conversation", icon=":material/edit_square:", width="stretch", key="new-conversation"):
+            _open(None)
+        search = st.text_input(
+            "Search conversations", placeholder="Search", icon=":material/search:", label_visibility="collapsed"
+        )
+        found = workbench().conversations.list(who.actor, search=search)
+        if not found:
+            st.caption("Nothing found." if search else "Your conversations will be listed here.")
+        for one in found[:SHOWN]:
+            title = parts.plain(one.title or "Untitled") + (" :gray-badge[Sample data]" if one.sample else "")
+            kind = "primary" if one.id == current else "tertiary"
+            if st.button(title, key=f"open-{one.id}", width="stretch", type=kind):  # type: ignore[arg-type]
+                _open(one.id)
+        if len(found) > SHOWN:
+            st.caption(f"{len(found) - SHOWN} more: search for them.")
+
+
+def _open(conversation_id: UUID | None) -> None:
+    st.session_state.pop("unsent", None)
+    if conversation_id is None:
+        st.query_params.clear()
+    else:
+        st.query_params["conversation"] = str(conversation_id)
+    st.rerun()
+
+
+@st.dialog("Rename", icon=":material/edit:")
+def rename(who: Identity, conversation_id: UUID, title: str) -> None:
+    """Gives a conversation another title."""
+    wanted = st.text_input("Title", value=title, max_chars=120)
+    if st.button("Save", type="primary", key="rename-save"):
+        workbench().conversations.rename(who.actor, conversation_id, wanted)
+        st.rerun()
+
+
+@st.dialog("Delete this conversation?", icon=":material/delete:")
+def delete(who: Identity, conversation_id: UUID, title: str) -> None:
+    """Deletes a conversation; the usage table keeps its counts, which hold no text."""
+    st.markdown(f"**{parts.plain(title)}** and its answers are deleted. Usage keeps the counts, not the words.")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="delete-conversation-confirmed"):
+        workbench().conversations.delete(who.actor, conversation_id)
+        _open(None)
