@@ -1,5 +1,8 @@
 """Everything that is said to providers and heard from them. The only rooms that speak HTTP to the outside."""
 
+from byok.core.wire.client import Wire
+from byok.core.wire.http import make_http_client
+from byok.core.wire.scrub import scrub
 from byok.core.wire.shapes import (
     ChatCall,
     Delta,
@@ -20,4 +23,7 @@ __all__ = [
     "ModelInfo",
     "Usage",
     "Verdict",
+    "Wire",
+    "make_http_client",
+    "scrub",
 ]

@@ -1,0 +1,59 @@
+"""Estimates what an answer cost. Prefers the provider's own figure, then the bundled price list; never makes one up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from byok.core.provider import Provider
+from byok.core.wire.shapes import Usage
+
+PICO = Decimal(10) ** 12
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A cost in pico-dollars (10^-12 USD), where it comes from, and the day (UTC) whose prices it uses.
+
+    `origin` is "provider" or the name and version of the price list, e.g. "genai-prices 0.2.3".
+    """
+
+    cost_pico: int
+    origin: str
+    date: str
+
+
+def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
+    """The cost of one answer; None where tokens or price are not known.
+
+    Args:
+        model: as the answer named it, else as it was asked for.
+        usage: as the provider counted it.
+        at: when it was asked, aware; prices change.
+    """
+    day = f"{at.astimezone(UTC):%Y-%m-%d}"
+    if usage.cost is not None:
+        return _price(usage.cost, "provider", day)
+    if provider.genai_prices_id is None or usage.tokens_in is None or usage.tokens_out is None:
+        return None
+    # Loaded late: half a second, for nothing where nothing is priced.
+    import genai_prices
+
+    cached = usage.tokens_cached if usage.tokens_cached and usage.tokens_cached <= usage.tokens_in else None
+    try:
+        found = genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=usage.tokens_in, output_tokens=usage.tokens_out, cache_read_tokens=cached),
+            model.removeprefix("models/"),
+            provider_id=provider.genai_prices_id,
+            genai_request_timestamp=at.astimezone(UTC),
+        )
+    except (LookupError, ValueError):
+        return None
+    return _price(found.total_price, f"genai-prices {genai_prices.__version__}", day)
+
+
+def _price(cost: Decimal, origin: str, day: str) -> Price | None:
+    pico = int((cost * PICO).to_integral_value(ROUND_HALF_EVEN))
+    return Price(pico, origin, day) if 0 <= pico <= LARGEST else None

@@ -1,0 +1,173 @@
+"""The one client for all providers: chat as it streams, key checks, lists of models.
+
+Refuses to know whose key it is: an `httpx.Auth` writes the header as the request leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from byok.core.provider import Provider
+from byok.core.wire.answer import AnswerReader
+from byok.core.wire.check import check_key
+from byok.core.wire.http import Upstream, address, open_upstream, too_late
+from byok.core.wire.lists import fetch_models
+from byok.core.wire.refusals import parse_json, read_refusal, to_error
+from byok.core.wire.request import chat_body
+from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
+from byok.core.wire.sse import EventReader, TooLongError
+from byok.ground.errors import BadAnswerError, ProviderDownError, RefusedRequestError
+
+if TYPE_CHECKING:
+    import httpx
+
+IDLE_SECONDS = 30.0
+LAST_WORDS_SECONDS = 5.0
+TOTAL_SECONDS = 600.0
+
+
+class Wire:
+    """Speaks to providers through one shared HTTP client, which belongs to one event loop."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def check(self, provider: Provider, *, base_url: str, auth: httpx.Auth) -> Finding:
+        """Tests a key; never raises for what a provider does. `auth` is made for `provider.auth`."""
+        return await check_key(self._http, provider, base_url=base_url, auth=auth)
+
+    async def models(self, provider: Provider, *, base_url: str, auth: httpx.Auth) -> tuple[ModelInfo, ...]:
+        """The chat models that the key opens, in the provider's order.
+
+        Raises:
+            ProviderError: the provider said no, or nothing that can be read.
+            KeyUnreadableError: the sealed key does not open.
+        """
+        return await fetch_models(self._http, provider, base_url=base_url, auth=auth)
+
+    async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        """Streams one answer: deltas, then exactly one `Ended`. `aclose()` closes the connection to the provider.
+
+        Raises:
+            ProviderError: the provider said no, before or in the middle of the answer.
+            KeyUnreadableError: the sealed key does not open; nothing was sent.
+        """
+        if not call.provider.chat:
+            raise RefusedRequestError(
+                f"{call.provider.name} does not speak the OpenAI-compatible protocol.", provider=call.provider.name
+            )
+        waits = _Waits(call.provider)
+        upstream = await self._open(call, waits, stream=True)
+        try:
+            answer = AnswerReader(call.provider, headers=upstream.headers, secrets=upstream.secrets)
+            first = await waits.read(upstream, answer) or b""
+            if _is_json(upstream, first):
+                reply = await upstream.whole(until=waits.total, start=first)
+                delta = answer.take_whole(parse_json(reply.body))
+                if delta is not None:
+                    yield delta
+            else:
+                if first.lstrip()[:1] == b"<":
+                    raise ProviderDownError(
+                        f"A gateway's page came instead of an answer of {call.provider.name}.",
+                        provider=call.provider.name,
+                    )
+                reader = EventReader()
+                chunk: bytes | None = first
+                while chunk is not None:
+                    for data in _feed(reader, chunk, call.provider):
+                        delta = answer.take(data)
+                        if delta is not None:
+                            waits.answering = True
+                            yield delta
+                        elif answer.over():
+                            break
+                    chunk = None if answer.over() else await waits.read(upstream, answer)
+                delta = None if answer.over() else _last_words(reader, answer)
+                if delta is not None:
+                    yield delta
+            yield answer.end()
+            await upstream.linger()
+        finally:
+            await upstream.aclose()
+
+    async def _open(self, call: ChatCall, waits: _Waits, *, stream: bool) -> Upstream:
+        """Asks, and asks once more unstreamed where the provider refuses streaming to this account.
+
+        Raises:
+            ProviderError: any status but 200.
+        """
+        provider = call.provider
+        upstream = await open_upstream(
+            self._http,
+            provider,
+            method="POST",
+            url=address(call.base_url, "chat/completions"),
+            auth=call.auth,
+            until=waits.first,
+            body=chat_body(call, stream=stream),
+        )
+        if upstream.status == 200:
+            return upstream
+        try:
+            refusal = read_refusal(await upstream.whole(until=waits.first))
+        finally:
+            await upstream.aclose()
+        if stream and refusal.status == 400 and refusal.param == "stream":
+            return await self._open(call, waits, stream=False)
+        raise to_error(provider, refusal)
+
+
+class _Waits:
+    """How long to wait for what: the first token, the next bytes, the rest after the finish, the whole."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
+        self.first = now + provider.first_token_timeout
+        self.total = now + TOTAL_SECONDS
+        self.answering = False
+
+    async def read(self, upstream: Upstream, answer: AnswerReader) -> bytes | None:
+        """The next bytes, or None at the end; silence after the finish is an end too."""
+        if answer.finished:
+            until = self._loop.time() + LAST_WORDS_SECONDS
+        elif self.answering:
+            until = self._loop.time() + IDLE_SECONDS
+        else:
+            until = self.first
+        try:
+            return await upstream.read(until=min(until, self.total))
+        except TimeoutError:
+            pass
+        if answer.finished:
+            return None
+        raise too_late(upstream.provider)
+
+
+def _feed(reader: EventReader, chunk: bytes, provider: Provider) -> list[bytes]:
+    try:
+        return reader.feed(chunk)
+    except TooLongError:
+        pass
+    raise BadAnswerError(f"{provider.name} sent a line that is too long to read.", provider=provider.name)
+
+
+def _last_words(reader: EventReader, answer: AnswerReader) -> Delta | None:
+    """What stood at the end without a blank line; torn words after a finish reason are no loss."""
+    try:
+        delta = None
+        for data in reader.close():
+            delta = answer.take(data)
+    except BadAnswerError:
+        if not answer.finished:
+            raise
+        return None
+    return delta
+
+
+def _is_json(upstream: Upstream, first: bytes) -> bool:
+    kind = upstream.headers.get("content-type", "")
+    return "event-stream" not in kind and first.lstrip()[:1] in (b"{", b"[")

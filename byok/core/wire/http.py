@@ -1,0 +1,225 @@
+"""The one place that speaks HTTP to providers: the client, one request read whole, one request streamed.
+
+Turns every failure of httpx into the error tree. Refuses to follow redirects, to keep cookies, to read the proxy
+settings of the environment, and to repeat what httpx says: its words can hold a header.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urljoin
+
+import httpx
+
+from byok.core.provider import AuthName, Provider
+from byok.core.wire.key_header import OtherHeader, secrets_of
+from byok.ground.errors import BadAnswerError, ProviderError, RefusedRequestError, UnreachableError
+
+CONNECT_SECONDS = 5.0
+WRITE_SECONDS = 30.0
+POOL_SECONDS = 10.0
+LONGEST_BODY = 16 * 1024 * 1024
+LINGER_SECONDS = 0.05
+
+
+def make_http_client(*, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The client that a process shares among all its requests to providers.
+
+    Args:
+        transport: what tests hand in instead of the network.
+    """
+    try:
+        release = version("aimy-byok-workbench")
+    except PackageNotFoundError:
+        release = "0"
+    return httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(30, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS),
+        limits=httpx.Limits(max_connections=512, max_keepalive_connections=64, keepalive_expiry=30),
+        follow_redirects=False,
+        trust_env=False,
+        headers={"User-Agent": f"AimyBYOK/{release}"},
+        # One company's cookies must not ride on another's requests.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer read whole. `secrets` are what the request carried, to be scrubbed from the answer's words."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    secrets: tuple[str, ...]
+
+
+class Upstream:
+    """An answer whose body still comes. Must be closed, which closes the connection unless the body has ended."""
+
+    def __init__(self, provider: Provider, response: httpx.Response) -> None:
+        self.provider = provider
+        self._response = response
+        self._parts: AsyncIterator[bytes] = response.aiter_bytes()
+        self._ended = False
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    async def read(self, *, until: float) -> bytes | None:
+        """The next bytes, at most 64 KiB as they came; None at the end.
+
+        Args:
+            until: the event loop's time at which waiting ends.
+
+        Raises:
+            TimeoutError: nothing came in time.
+            ProviderError: the connection broke, or the body cannot be decoded.
+        """
+        failure: ProviderError | None = None
+        try:
+            async with asyncio.timeout_at(until):
+                return await anext(self._parts)
+        except StopAsyncIteration:
+            self._ended = True
+            return None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            failure = _failure(self.provider, error, answering=True)
+        raise failure
+
+    async def whole(self, *, until: float, start: bytes = b"") -> Reply:
+        """The rest of the body with `start` before it.
+
+        Raises:
+            ProviderError: the connection broke, time ran out, or the body is above 16 MiB.
+        """
+        body = bytearray(start)
+        late = False
+        try:
+            while (part := await self.read(until=until)) is not None:
+                body += part
+                if len(body) > LONGEST_BODY:
+                    raise BadAnswerError(
+                        f"{self.provider.name} sent more than can be read.", provider=self.provider.name
+                    )
+        except TimeoutError:
+            late = True
+        if late:
+            raise too_late(self.provider)
+        return Reply(self.status, self.headers, bytes(body), self.secrets)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the request's key header held."""
+        return secrets_of(self._response.request)
+
+    async def linger(self) -> None:
+        """Waits a moment for the body's end, so that the connection can be used again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LINGER_SECONDS
+        try:
+            while not self._ended and loop.time() < until:
+                await self.read(until=until)
+        except (TimeoutError, ProviderError):
+            return
+
+    async def aclose(self) -> None:
+        """Lets go of the connection: closed where the body has not ended, so that the provider stops."""
+        await self._response.aclose()
+
+
+async def open_upstream(
+    http: httpx.AsyncClient,
+    provider: Provider,
+    *,
+    method: str,
+    url: str,
+    auth: httpx.Auth,
+    until: float,
+    body: bytes | None = None,
+    auth_name: AuthName | None = None,
+) -> Upstream:
+    """Sends a request and gives the answer once its headers are there, whatever its status.
+
+    Args:
+        until: the event loop's time at which waiting for the headers ends.
+        auth_name: the header that shall carry the key, where it is not `provider.auth`.
+
+    Raises:
+        ProviderError: no connection, no headers in time, or something that is not HTTP.
+        KeyUnreadableError: from `auth`, unchanged.
+    """
+    failure: ProviderError | None = None
+    if auth_name is not None and auth_name != provider.auth:
+        auth = OtherHeader(auth, have=provider.auth, want=auth_name)
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity", **provider.headers}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        # `read` is not limited here: every wait stands under a deadline of its own.
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS)
+        request = http.build_request(method, url, content=body, headers=headers, timeout=timeout)
+        async with asyncio.timeout_at(until):
+            return Upstream(provider, await http.send(request, auth=auth, stream=True))
+    except TimeoutError:
+        failure = too_late(provider)
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        failure = _failure(provider, error, answering=False)
+    # Raised out here, so that the error does not carry httpx's own, which holds the request and its headers.
+    raise failure
+
+
+async def fetch(
+    http: httpx.AsyncClient,
+    provider: Provider,
+    *,
+    method: str,
+    url: str,
+    auth: httpx.Auth,
+    seconds: float,
+    body: bytes | None = None,
+    auth_name: AuthName | None = None,
+) -> Reply:
+    """Sends a request and reads its answer whole, whatever its status, within `seconds`.
+
+    Raises:
+        ProviderError: no connection, no answer in time, or one that is too long.
+        KeyUnreadableError: from `auth`, unchanged.
+    """
+    until = asyncio.get_running_loop().time() + seconds
+    upstream = await open_upstream(
+        http, provider, method=method, url=url, auth=auth, until=until, body=body, auth_name=auth_name
+    )
+    try:
+        return await upstream.whole(until=until)
+    finally:
+        await upstream.aclose()
+
+
+def address(base_url: str, path: str) -> str:
+    """The address of a path that is relative to a base URL; `../` leads to its parent."""
+    return urljoin(base_url.rstrip("/") + "/", path)
+
+
+def too_late(provider: Provider) -> UnreachableError:
+    """No answer in time."""
+    return UnreachableError(f"{provider.name} did not answer in time.", provider=provider.name)
+
+
+def _failure(provider: Provider, error: Exception, *, answering: bool) -> ProviderError:
+    name = provider.name
+    if isinstance(error, httpx.DecodingError):
+        return BadAnswerError(f"{name} sent something that cannot be unpacked.", provider=name)
+    if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return RefusedRequestError(f"The request to {name} could not be written.", provider=name)
+    if isinstance(error, httpx.PoolTimeout):
+        return UnreachableError(f"Too many questions to {name} are open already.", provider=name)
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+        return UnreachableError(f"No connection to {name}.", provider=name)
+    if isinstance(error, httpx.TimeoutException):
+        return too_late(provider)
+    where = "in the middle of the answer" if answering else "before an answer came"
+    return UnreachableError(f"The connection to {name} broke off {where}.", provider=name)
