@@ -1,4 +1,4 @@
-"""Brings a database to the newest revision of the tables, once, whoever asks first.
+"""Brings a database to the newest revision of the tables, in one transaction, whoever asks first.
 
 Refuses a database that a newer release has already changed, and any revision that leaves a foreign key dangling.
 """
@@ -42,13 +42,14 @@ def revision(db: Database) -> str | None:
         ) from None
 
 
-def upgrade(db: Database, *, to: str = "head") -> None:
+def upgrade(db: Database, *, to: str = "head", migrations: Path = MIGRATIONS) -> None:
     """Runs the migrations that are missing, in one transaction; does nothing where there are none.
 
     Safe to call from several processes at once: one migrates, the others wait and find it done.
 
     Args:
         to: a revision; `head` is the newest.
+        migrations: the folder of Alembic's environment and revisions.
 
     Raises:
         SettingsError: the database cannot be opened, is newer than this release, or another process has been
@@ -60,17 +61,17 @@ def upgrade(db: Database, *, to: str = "head") -> None:
         return
     with _alone(db):
         if revision(db) != target:
-            _migrate(db, target)
+            _migrate(db, target, migrations)
 
 
-def _migrate(db: Database, target: str) -> None:
+def _migrate(db: Database, target: str, migrations: Path) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = revision(db)
@@ -82,7 +83,8 @@ def _migrate(db: Database, target: str) -> None:
     with (
         db.engine.connect().execution_options(**WRITE) as connection,
         _foreign_keys_off(db, connection),
-        connection.begin(),
+        # On PostgreSQL Alembic begins by itself, so that a revision may step out of the transaction where it must.
+        connection.begin() if db.is_sqlite else contextlib.nullcontext(),
     ):
         config.attributes["connection"] = connection
         try:

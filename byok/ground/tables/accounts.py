@@ -19,7 +19,7 @@ class Company(SQLModel, table=True):
     slug: str = Field(unique=True)
     name: str
     plan: str
-    fingerprint_key: bytes
+    fingerprint_key: bytes = Field(repr=False)
     sample: bool = False
     created_at: datetime = moment()
 

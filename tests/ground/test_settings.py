@@ -1,0 +1,88 @@
+"""Settings: where each value comes from, what is refused, and that no secret shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from byok.ground.errors import SettingsError
+from byok.ground.settings import ROOT, Settings
+
+SECRET = "hush-" + "z9" * 8
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("BYOK_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_any_setting_the_database_is_a_file_of_the_checkout_and_the_demo_is_on() -> None:
+    settings = Settings.load()
+    assert settings.home == ROOT / "data" / "local"
+    assert settings.url == f"sqlite:///{settings.home / 'byok.sqlite3'}"
+    assert settings.embedded
+    assert settings.demo_on
+
+
+def test_a_home_of_ones_own_moves_the_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path))
+    assert Settings.load().url == f"sqlite:///{tmp_path / 'byok.sqlite3'}"
+
+
+def test_a_database_of_ones_own_switches_the_demo_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_DATABASE_URL", "postgresql+psycopg://db/byok")
+    settings = Settings.load()
+    assert settings.url == "postgresql+psycopg://db/byok"
+    assert not settings.embedded
+    assert not settings.demo_on
+
+
+@pytest.mark.parametrize(("value", "on"), [("0", False), ("1", True), ("", True)])
+def test_the_demo_can_be_set(monkeypatch: pytest.MonkeyPatch, value: str, on: bool) -> None:
+    monkeypatch.setenv("BYOK_DEMO", value)
+    assert Settings.load().demo_on is on
+
+
+def test_a_blank_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "MASTER_KEYS", "PROVIDERS", "DEMO_PASSWORD", "UPGRADE_URL"):
+        monkeypatch.setenv(f"BYOK_{name}", "")
+    settings = Settings.load()
+    assert settings.embedded
+    assert (settings.master_keys, settings.providers, settings.demo_password, settings.upgrade_url) == (None,) * 4
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = "BYOK_UPGRADE_URL=https://file.example\nBYOK_DEMO=0\nBYOK_PLATFORM_KEY_GROQ=from-the-file\n"
+    (tmp_path / ".env").write_text(lines, "utf-8")
+    monkeypatch.setenv("BYOK_UPGRADE_URL", "https://environment.example")
+    settings = Settings.load()
+    assert settings.upgrade_url == "https://environment.example"
+    assert not settings.demo_on
+    assert settings.platform_keys["groq"].get_secret_value() == "from-the-file"
+
+
+def test_platform_keys_are_found_by_provider_and_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_PLATFORM_KEY_OPENAI", f" {SECRET}\n")
+    monkeypatch.setenv("BYOK_PLATFORM_KEY_MISTRAL", " ")
+    keys = Settings.load().platform_keys
+    assert {provider: key.get_secret_value() for provider, key in keys.items()} == {"openai": SECRET}
+
+
+def test_a_value_that_cannot_be_used_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_DEMO", SECRET)
+    with pytest.raises(SettingsError, match="BYOK_DEMO cannot be used") as caught:
+        Settings.load()
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_no_secret_shows_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "MASTER_KEYS", "DEMO_PASSWORD", "PLATFORM_KEY_GROQ"):
+        monkeypatch.setenv(f"BYOK_{name}", SECRET)
+    settings = Settings.load()
+    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
