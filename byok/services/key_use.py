@@ -1,0 +1,68 @@
+"""How a sealed row may be used: for its own provider, at the address it was sealed for, and nowhere else.
+
+Refuses a row whose stored origin is no longer the catalogue's, before anything of it is opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from byok.core.catalogue import Catalogue, Provider
+from byok.core.local_model import LocalModel
+from byok.core.vault import AUTH_HEADERS, Place, Vault
+from byok.ground.errors import KeyUnreadableError, NotFoundError
+from byok.ground.tables import ApiKey, KeyDraft
+
+if TYPE_CHECKING:
+    import httpx
+
+SealedRow = ApiKey | KeyDraft
+
+
+class KeyUse:
+    """Turns sealed rows into something that the wire can send with. Holds no key and opens none itself."""
+
+    def __init__(self, *, catalogue: Catalogue, vault: Vault, local: LocalModel) -> None:
+        self._catalogue, self._vault, self._local = catalogue, vault, local
+
+    def provider(self, provider_id: str) -> Provider | None:
+        """The provider, or None where the catalogue does not know it any more."""
+        try:
+            return self._catalogue.get(provider_id)
+        except NotFoundError:
+            return None
+
+    def opens(self, row: SealedRow) -> bool:
+        """Whether the row can be used: provider known, address unchanged, data key readable. Never raises."""
+        provider = self.provider(row.provider_id)
+        return (
+            provider is not None and row.origin == provider.binding and self._vault.readable(row, place=place_of(row))
+        )
+
+    def auth(self, row: SealedRow) -> httpx.Auth:
+        """What writes the key into a request's header, at that moment and not before.
+
+        Raises:
+            KeyUnreadableError: the provider is gone or has another address than the key was sealed for.
+        """
+        provider = self.provider(row.provider_id)
+        if provider is None:
+            raise KeyUnreadableError(f"The provider {row.provider_id!r} is not in the catalogue any more.")
+        if row.origin != provider.binding:
+            raise KeyUnreadableError(f"The address of {provider.name} has changed since this key was entered.")
+        header, prefix = AUTH_HEADERS[provider.auth]
+        return self._vault.auth(row, place=place_of(row), header=header, prefix=prefix)
+
+    def base_url(self, provider: Provider) -> str:
+        """Where the provider is reached. Starts the built-in model's server when it is the one asked for.
+
+        Raises:
+            LocalModelError: the built-in model is not installed or did not start.
+        """
+        return provider.base_url if provider.launch == "none" else self._local.base_url()
+
+
+def place_of(row: SealedRow) -> Place:
+    """What the row is sealed for. A draft is sealed under the id that its key has, or will have."""
+    row_id = row.key_id if isinstance(row, KeyDraft) else row.id
+    return Place(company_id=row.company_id, row_id=row_id, provider_id=row.provider_id, origin=row.origin)
