@@ -1,0 +1,189 @@
+"""A company's chatbots: admins edit them, everyone sees and uses them. Also says when a chatbot's model is gone.
+
+Refuses to move a chatbot to another model by itself, above all to one that somebody else pays for.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlmodel import Session, select
+
+from byok.core.model_names import ModelName
+from byok.core.plans import Plans
+from byok.ground.clock import Clock
+from byok.ground.db import Database
+from byok.ground.errors import InvalidInputError, NotFoundError
+from byok.ground.tables import ApiKey, Chatbot
+from byok.services.access import Actor, Grant, admit
+from byok.services.company_locks import lock_company
+from byok.services.routes import Routes
+
+NAME_LONGEST = 80
+PROMPT_LONGEST = 100_000
+HOTTEST = 2.0
+MOST_TOKENS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChatbotFields:
+    """What an admin sets. `temperature` and `max_tokens` (answer length) are sent only if set."""
+
+    name: str
+    system_prompt: str = ""
+    model: ModelName | None = None
+    key_id: UUID | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatbotView:
+    """A chatbot.
+
+    Attributes:
+        model_state: `ok`; `none`: none was chosen; `gone`: it cannot be used, for the reason in `model_reason`.
+        key_label: the pinned key's label, None where none is pinned or it is gone.
+    """
+
+    id: UUID
+    name: str
+    system_prompt: str
+    model: ModelName | None
+    key_id: UUID | None
+    key_label: str | None
+    temperature: float | None
+    max_tokens: int | None
+    sample: bool
+    created_at: datetime
+    updated_at: datetime
+    model_state: Literal["ok", "none", "gone"]
+    model_reason: str
+
+
+class Chatbots:
+    """Every call admits its actor anew; changes are for admins, on any plan."""
+
+    def __init__(self, *, db: Database, plans: Plans, routes: Routes, clock: Clock) -> None:
+        self._db, self._plans, self._routes, self._clock = db, plans, routes, clock
+
+    def list(self, actor: Actor) -> builtins.list[ChatbotView]:
+        """The company's chatbots by name."""
+        with self._db.read() as session:
+            grant = admit(session, actor, self._plans)
+            rows = session.exec(select(Chatbot).where(Chatbot.company_id == actor.company_id)).all()
+            return [self._view(session, grant, row) for row in sorted(rows, key=lambda row: row.name.casefold())]
+
+    def get(self, actor: Actor, chatbot_id: UUID) -> ChatbotView:
+        """One chatbot.
+
+        Raises:
+            NotFoundError: no such chatbot.
+        """
+        with self._db.read() as session:
+            grant = admit(session, actor, self._plans)
+            return self._view(session, grant, _own(session, actor, chatbot_id))
+
+    def create(self, actor: Actor, fields: ChatbotFields) -> ChatbotView:
+        """Makes a chatbot.
+
+        Raises:
+            NotAllowedError: a member asks.
+            InvalidInputError: a field cannot be used; `field` names it.
+            ModelGoneError, ProPlanNeededError, KeyUnreadableError: the model cannot be used.
+        """
+        now = self._clock()
+        with self._db.write() as session:
+            grant = admit(session, actor, self._plans, admin=True)
+            row = Chatbot(company_id=actor.company_id, name="", created_at=now, updated_at=now)
+            self._set(session, grant, row, fields)
+            return self._view(session, grant, row)
+
+    def edit(self, actor: Actor, chatbot_id: UUID, fields: ChatbotFields) -> ChatbotView:
+        """Sets all fields of a chatbot. A model that is gone may stay as it is, but not be chosen anew.
+
+        Raises:
+            NotFoundError: no such chatbot.
+            NotAllowedError, InvalidInputError, ModelGoneError, ProPlanNeededError, KeyUnreadableError: see `create`.
+        """
+        with self._db.write() as session:
+            grant = admit(session, actor, self._plans, admin=True)
+            row = _own(session, actor, chatbot_id)
+            row.updated_at = self._clock()
+            self._set(session, grant, row, fields)
+            return self._view(session, grant, row)
+
+    def delete(self, actor: Actor, chatbot_id: UUID) -> None:
+        """Removes a chatbot; conversations with it stay.
+
+        Raises:
+            NotFoundError: no such chatbot.
+            NotAllowedError: a member asks.
+        """
+        with self._db.write() as session:
+            admit(session, actor, self._plans, admin=True)
+            session.delete(_own(session, actor, chatbot_id))
+
+    def _set(self, session: Session, grant: Grant, row: Chatbot, fields: ChatbotFields) -> None:
+        lock_company(session, grant.company.id)
+        name = " ".join(fields.name.split())
+        _judge(name, fields)
+        others = select(Chatbot.name).where(Chatbot.company_id == grant.company.id, Chatbot.id != row.id)
+        if name.casefold() in {other.casefold() for other in session.exec(others).all()}:
+            raise InvalidInputError("Another chatbot has that name.", field="name", next_step="Choose another one.")
+        model = str(fields.model) if fields.model else None
+        if fields.model and (model, fields.key_id) != (row.model, row.key_id):
+            gone = self._routes.reason_gone(session, grant, fields.model, key_id=fields.key_id)
+            if gone is not None:
+                raise gone
+        row.name, row.system_prompt = name, fields.system_prompt.strip()
+        row.model, row.key_id = model, fields.key_id if model else None
+        row.temperature, row.max_tokens = fields.temperature, fields.max_tokens
+        session.add(row)
+        session.flush()
+
+    def _view(self, session: Session, grant: Grant, row: Chatbot) -> ChatbotView:
+        model = ModelName.parse(row.model) if row.model else None
+        gone = self._routes.reason_gone(session, grant, model, key_id=row.key_id) if model else None
+        pinned = session.get(ApiKey, row.key_id) if row.key_id else None
+        return ChatbotView(
+            id=row.id,
+            name=row.name,
+            system_prompt=row.system_prompt,
+            model=model,
+            key_id=row.key_id,
+            key_label=pinned.label if pinned and pinned.company_id == row.company_id else None,
+            temperature=row.temperature,
+            max_tokens=row.max_tokens,
+            sample=row.sample,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            model_state="none" if model is None else "ok" if gone is None else "gone",
+            model_reason="" if gone is None else gone.message,
+        )
+
+
+def _judge(name: str, fields: ChatbotFields) -> None:
+    if not name or len(name) > NAME_LONGEST:
+        raise InvalidInputError(f"A chatbot needs a name of at most {NAME_LONGEST} characters.", field="name")
+    if len(fields.system_prompt) > PROMPT_LONGEST:
+        raise InvalidInputError(f"A system prompt has at most {PROMPT_LONGEST:,} characters.", field="system_prompt")
+    heat = fields.temperature
+    if heat is not None and not (math.isfinite(heat) and 0 <= heat <= HOTTEST):
+        raise InvalidInputError("The temperature must be between 0 and 2, or not set.", field="temperature")
+    if fields.max_tokens is not None and not 1 <= fields.max_tokens <= MOST_TOKENS:
+        raise InvalidInputError(
+            f"The answer length must be between 1 and {MOST_TOKENS:,} tokens, or not set.", field="max_tokens"
+        )
+
+
+def _own(session: Session, actor: Actor, chatbot_id: UUID) -> Chatbot:
+    chatbot = session.get(Chatbot, chatbot_id)
+    if chatbot is None or chatbot.company_id != actor.company_id:
+        raise NotFoundError("There is no such chatbot.")
+    return chatbot
