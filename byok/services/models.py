@@ -5,7 +5,7 @@ Reads the database only, never a provider. Shows members the label and hint of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -102,14 +102,13 @@ class Models:
             choices = list(self._standard(session, grant))
             notes = [] if self._local.installed else [self._local.missing]
             if grant.plan.byok:
-                for provider in self._catalogue.all():
-                    for key in self._keys(session, grant, provider):
-                        menu = session.get(ModelMenu, key.id)
-                        note = self._note(provider, key, menu)
-                        if note:
-                            notes.append(note)
-                        if menu is not None and provider.chat and self._use.opens(key):
-                            choices.extend(self._own(provider, key, menu))
+                for provider, key, menu in self._keys(session, grant):
+                    opens = self._use.opens(key)
+                    note = _note(provider, key, menu, opens=opens)
+                    if note:
+                        notes.append(note)
+                    if menu is not None and provider.chat and opens:
+                        choices.extend(self._own(provider, key, menu))
         return Menu(choices, notes)
 
     def refresh(self, actor: Actor, key_id: UUID) -> int:
@@ -137,12 +136,12 @@ class Models:
                 provider = self._catalogue.get(name.provider_id)
                 yield self._choice(name, provider, ModelInfo(name.model, name.model), key=None, stale=False)
 
-    @staticmethod
-    def _keys(session: Session, grant: Grant, provider: Provider) -> list[ApiKey]:
-        keys = session.exec(
-            select(ApiKey).where(ApiKey.company_id == grant.company.id, ApiKey.provider_id == provider.id)
-        ).all()
-        return sorted(keys, key=lambda key: (not key.is_default, key.id))
+    def _keys(self, session: Session, grant: Grant) -> list[tuple[Provider, ApiKey, ModelMenu | None]]:
+        """The company's keys with their lists: by provider, the default one first."""
+        query = select(ApiKey, ModelMenu).join(ModelMenu, isouter=True).where(ApiKey.company_id == grant.company.id)
+        rows: Sequence[tuple[ApiKey, ModelMenu | None]] = session.exec(query).all()
+        rows = sorted(rows, key=lambda row: (not row[0].is_default, row[0].id))
+        return [(p, key, menu) for p in self._catalogue.all() for key, menu in rows if key.provider_id == p.id]
 
     def _own(self, provider: Provider, key: ApiKey, menu: ModelMenu) -> Iterator[ModelChoice]:
         if provider.launch != "none" and not self._local.installed:
@@ -174,15 +173,17 @@ class Models:
             group=f"Your key · {provider.name}" if key else "Plan",
         )
 
-    def _note(self, provider: Provider, key: ApiKey, menu: ModelMenu | None) -> str:
-        which = f"{provider.name} key “{key.label}”"
-        if not provider.chat:
-            return f"{which}: kept and tested, but models of {provider.name} cannot be chatted with here."
-        if not self._use.opens(key):
-            return f"{which}: needs to be entered again."
-        if menu is None:
-            return f"{which}: its models are not listed yet."
-        if menu.failed_at is not None:
-            had = "its models could not be listed again" if menu.models else "its models could not be listed"
-            return f"{which}: {had}. {menu.failure or ''}".strip()
-        return "" if menu.models else f"{which}: it opens no chat models."
+
+def _note(provider: Provider, key: ApiKey, menu: ModelMenu | None, *, opens: bool) -> str:
+    """What a person should know about the models of a key; empty where all is well."""
+    which = f"{provider.name} key “{key.label}”"
+    if not provider.chat:
+        return f"{which}: kept and tested, but models of {provider.name} cannot be chatted with here."
+    if not opens:
+        return f"{which}: needs to be entered again."
+    if menu is None:
+        return f"{which}: its models are not listed yet."
+    if menu.failed_at is not None:
+        had = "its models could not be listed again" if menu.models else "its models could not be listed"
+        return f"{which}: {had}. {menu.failure or ''}".strip()
+    return "" if menu.models else f"{which}: it opens no chat models."

@@ -83,10 +83,12 @@ class KeyWorld:
         overlay: Path | None = None,
         platform_keys: dict[str, SecretStr] | None = None,
         clock: FakeClock | None = None,
+        network: bool = False,
     ) -> None:
         self.db, self.clock = db, clock or FakeClock()
         self.router = respx.Router(assert_all_called=False)
-        self.http = make_http_client(transport=httpx.MockTransport(self.router.async_handler))
+        routed = httpx.MockTransport(self.router.async_handler)
+        self.http = make_http_client(transport=None if network else routed)
         self.wire, self.loop, self.local = Wire(self.http), LoopThread(), local or LocalModel(home=home)
         self.settings = Settings(home=home, platform_keys=platform_keys or {})
         self.plans, self.catalogue = Plans.load(), Catalogue.load(overlay=overlay)

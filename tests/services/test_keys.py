@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -251,6 +252,32 @@ def test_deleting_leaves_no_byte_of_the_key_in_any_file(world: KeyWorld) -> None
     assert (world.rows(KeyDraft), world.rows(ModelMenu), world.rows(Erasure)) == ([], [], [])
     with pytest.raises(NotFoundError):
         world.keys.save_draft(world.ada, replacing.id, untested=True)
+
+
+def test_deleting_leaves_nothing_whatever_page_of_the_file_the_key_stood_on(world: KeyWorld) -> None:
+    for number in range(24):
+        world.keys.save_draft(world.ada, world.paste(fresh_key()), label=f"Key {number}", untested=True)
+    world.settle()
+    gone, kept = world.rows(ApiKey)[::2], world.rows(ApiKey)[1::2]
+
+    for key in gone:
+        world.keys.delete(world.ada, key.id)
+
+    left = world.files()
+    assert [key.label for key in gone if key.ciphertext in left or key.data_key in left] == []
+    assert [key.label for key in kept if key.ciphertext not in left] == []
+
+
+def test_two_first_keys_saved_at_once_give_one_default(any_world: KeyWorld) -> None:
+    world = any_world
+    world.openai_lists()
+    drafts = [world.paste(fresh_key()) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda draft: world.keys.save_draft(world.ada, draft, untested=True), drafts))
+
+    assert sorted(key.is_default for key in world.rows(ApiKey)) == [False, False, False, True]
+    assert len({key.label for key in world.rows(ApiKey)}) == 4
 
 
 def test_the_other_keys_outlive_a_deletion(any_world: KeyWorld) -> None:
