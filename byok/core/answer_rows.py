@@ -1,0 +1,59 @@
+"""The rows of answers that are being written: keep the text as it grows, end it, hear who asks for a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core.ledger import settle
+from byok.core.live import State
+from byok.core.run import End, Job
+from byok.ground.tables.types import metadata
+
+ANSWERS = metadata.tables["answer"]
+KEYS = metadata.tables["api_key"]
+
+
+def checkpoint(connection: sa.Connection, texts: Iterable[tuple[UUID, str, str]]) -> None:
+    """Keeps (answer id, text, reasoning) of answers that still run."""
+    row: sa.BindParameter[UUID] = sa.bindparam("row")
+    still = sa.update(ANSWERS).where((ANSWERS.c.id == row) & (ANSWERS.c.state == "running"))
+    connection.execute(still, [{"row": answer, "text": text, "reasoning": more} for answer, text, more in texts])
+
+
+def to_stop(connection: sa.Connection, answers: Collection[UUID]) -> set[UUID]:
+    """Those of `answers` that somebody asked to stop, in whatever process, or whose conversation was deleted."""
+    query = sa.select(ANSWERS.c.id).where(ANSWERS.c.id.in_(answers), ~ANSWERS.c.stop_requested)
+    return set(answers) - set(connection.execute(query).scalars())
+
+
+def finish(connection: sa.Connection, job: Job, end: End, *, text: str, reasoning: str, at: datetime) -> State:
+    """Settles the attempt and ends its answer, in the caller's one transaction.
+
+    Returns:
+        The state that the answer has now: another one where a sweep took this process for dead and came first.
+    """
+    first = settle(connection, job.attempt_id, end.outcome, at=at)
+    if first and job.key_id is not None:
+        connection.execute(sa.update(KEYS).where(KEYS.c.id == job.key_id).values(last_used_at=at))
+    if job.answer_id is None:
+        return end.state
+    mine = sa.update(ANSWERS).where(ANSWERS.c.id == job.answer_id)
+    ended = connection.execute(
+        mine.where(ANSWERS.c.state == "running").values(
+            text=text,
+            reasoning=reasoning,
+            state=end.state,
+            error=end.error,
+            finish_reason=end.finish_reason,
+            finished_at=at,
+        )
+    )
+    if ended.rowcount == 0:
+        connection.execute(mine.values(text=text, reasoning=reasoning))
+        found = connection.execute(sa.select(ANSWERS.c.state).where(ANSWERS.c.id == job.answer_id)).scalar()
+        return found or end.state
+    return end.state

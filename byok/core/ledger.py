@@ -1,0 +1,130 @@
+"""The ledger's writing side: reserve an attempt before it is sent, settle it exactly once. Never text, never a key.
+
+SQLAlchemy Core on a connection that the caller holds, so that a reservation commits together with its answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core.model_names import ModelName
+from byok.ground.clock import month_of
+from byok.ground.errors import PlanUsedUpError
+from byok.ground.ids import new_id
+from byok.ground.tables.types import metadata
+
+ATTEMPTS = metadata.tables["attempt"]
+COMPANIES = metadata.tables["company"]
+
+EndStatus = Literal["complete", "stopped", "interrupted", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt. A count or price that is not known is None, never 0.
+
+    Attributes:
+        answered: its first text arrived.
+        error: the error's class name, never its words.
+        cost_pico: pico-dollars; with it, where the price comes from and the day it is of.
+        ttft_ms: from sending to the first text; `duration_ms`: from sending to the end.
+    """
+
+    status: EndStatus
+    answered: bool
+    error: str | None = None
+    model_answered: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
+    cost_pico: int | None = None
+    price_origin: str | None = None
+    price_date: str | None = None
+    ttft_ms: int | None = None
+    duration_ms: int | None = None
+    provider_request_id: str | None = None
+
+
+def plan_used(connection: sa.Connection, *, company_id: UUID, month: str) -> int:
+    """Plan messages of a month `YYYY-MM`: answered attempts on standard models, and those that are still open."""
+    held = (ATTEMPTS.c.status == "reserved") | ATTEMPTS.c.answered
+    mine = (ATTEMPTS.c.company_id == company_id) & (ATTEMPTS.c.source == "plan") & (ATTEMPTS.c.month == month)
+    return connection.execute(sa.select(sa.func.count()).where(mine, held)).scalar_one()
+
+
+def reserve(
+    connection: sa.Connection,
+    *,
+    company_id: UUID,
+    process_id: UUID,
+    name: ModelName,
+    at: datetime,
+    plan_messages: int,
+    person_id: UUID | None = None,
+    chatbot_id: UUID | None = None,
+    conversation_id: UUID | None = None,
+    answer_id: UUID | None = None,
+    key_id: UUID | None = None,
+    key_label: str | None = None,
+    key_hint: str | None = None,
+) -> UUID:
+    """Writes the `reserved` row of an attempt, inside the caller's write transaction.
+
+    Args:
+        plan_messages: the plan's allowance of a month; it binds standard models only.
+
+    Returns:
+        The attempt's id.
+
+    Raises:
+        PlanUsedUpError: the month's messages are used up, open reservations included.
+    """
+    month = month_of(at)
+    if name.source == "plan":
+        # SQLite's write transaction already stands alone. NO KEY UPDATE waits for other senders, not for foreign keys.
+        mine = sa.select(COMPANIES.c.id).where(COMPANIES.c.id == company_id).with_for_update(key_share=True)
+        connection.execute(mine)
+        if plan_used(connection, company_id=company_id, month=month) >= plan_messages:
+            raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
+    attempt_id = new_id()
+    connection.execute(
+        sa.insert(ATTEMPTS),
+        {
+            "id": attempt_id,
+            "company_id": company_id,
+            "person_id": person_id,
+            "chatbot_id": chatbot_id,
+            "conversation_id": conversation_id,
+            "answer_id": answer_id,
+            "process_id": process_id,
+            "source": name.source,
+            "provider_id": name.provider_id,
+            "model_asked": name.model,
+            "key_id": key_id,
+            "key_label": key_label,
+            "key_hint": key_hint,
+            "status": "reserved",
+            "answered": False,
+            "month": month,
+            "sample": False,
+            "reserved_at": at,
+        },
+    )
+    return attempt_id
+
+
+def settle(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> bool:
+    """Settles a reserved attempt.
+
+    Returns:
+        False where it was settled before; then nothing changes.
+    """
+    still_open = (ATTEMPTS.c.id == attempt_id) & (ATTEMPTS.c.status == "reserved")
+    done = connection.execute(sa.update(ATTEMPTS).where(still_open).values(**asdict(outcome), settled_at=at))
+    return done.rowcount == 1

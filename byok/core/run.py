@@ -1,0 +1,192 @@
+"""One answer being produced: takes the stream apart into a buffer, and says at the end what became of it.
+
+Touches no database. Refuses to retry: an attempt is one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from byok.core.ledger import EndStatus, Outcome
+from byok.core.live import Live, State
+from byok.core.provider import Provider
+from byok.core.wire import ChatCall, Delta, Ended, Usage
+from byok.ground.errors import BadAnswerError, ByokError, ProviderError
+
+if TYPE_CHECKING:
+    from byok.core.prices import Price
+
+log = logging.getLogger(__name__)
+
+NO_TEXT = {
+    "length": "The answer length was used up before any text came. Allow a longer answer.",
+    "filter": "The provider's content filter held the answer back. Ask in other words, or choose another model.",
+}
+
+
+class Chats(Protocol):
+    """What a run needs of the wire."""
+
+    def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        """The answer as it arrives; closing it closes the connection."""
+        ...
+
+
+class Pricing(Protocol):
+    """What a run needs of the price list; see `core.prices.price`."""
+
+    def __call__(self, provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
+        """The price of so many tokens, or None where it is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One reserved attempt that waits to be sent.
+
+    Attributes:
+        call: the question; a function where getting ready takes time (the built-in model's server starts then).
+        answer_id: the row that keeps the text, or None for a question without a conversation.
+        company_id: whose it is.
+        key_id: the company's own key that pays, or None for a standard model, which has no price for the company.
+    """
+
+    attempt_id: UUID
+    company_id: UUID
+    call: ChatCall | Callable[[], ChatCall]
+    answer_id: UUID | None = None
+    key_id: UUID | None = None
+
+    @property
+    def id(self) -> UUID:
+        """By what it is found: the answer's id, else the attempt's."""
+        return self.answer_id or self.attempt_id
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended: for the person (`state`, `error`), and for the ledger (`outcome`)."""
+
+    state: State
+    error: str | None
+    finish_reason: str | None
+    outcome: Outcome
+
+
+class Run:
+    """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.live = Live(job.id)
+        self.why: EndStatus = "interrupted"
+        self._call: ChatCall | None = None
+        self._ended: Ended | None = None
+        self._began = self._first_text = self._last = time.perf_counter()
+        self._answered = False
+
+    async def stream(self, wire: Chats) -> None:
+        """Sends the call and fills the buffer until the answer ends. Cancel it to hang up at once."""
+        call = self.job.call
+        self._call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
+        self._began = self._last = time.perf_counter()
+        try:
+            async with aclosing(wire.chat(self._call)) as chat:
+                async for event in chat:
+                    if isinstance(event, Ended):
+                        self._ended = event
+                        continue
+                    if event.text and not self._answered:
+                        self._answered, self._first_text = True, time.perf_counter()
+                    self.live.add(text=storable(event.text), reasoning=storable(event.reasoning))
+        finally:
+            self._last = time.perf_counter()
+
+    def end(self, error: BaseException | None) -> End:
+        """What became of it.
+
+        Args:
+            error: what the stream raised, or None.
+        """
+        state, status, words, name = self._judge(error)
+        ended, sent = self._ended, self._call is not None
+        usage = (ended.usage if ended else None) or Usage()
+        request_id = ended.request_id if ended else None
+        if isinstance(error, ProviderError):
+            request_id = error.request_id or request_id
+        outcome = Outcome(
+            status=status,
+            answered=self._answered,
+            error=name,
+            model_answered=ended.model if ended else None,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+            tokens_cached=usage.tokens_cached,
+            tokens_reasoning=usage.tokens_reasoning,
+            ttft_ms=_ms(self._first_text - self._began) if self._answered else None,
+            duration_ms=_ms(self._last - self._began) if sent else None,
+            provider_request_id=request_id,
+        )
+        return End(state, words, ended.finish_reason if ended else None, outcome)
+
+    def priced(self, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
+        """The outcome with its price, for an own key only. May be slow the first time: not for the loop."""
+        ended, call = self._ended, self._call
+        if self.job.key_id is None or call is None or ended is None or ended.usage is None:
+            return outcome
+        try:
+            found = price(call.provider, model=ended.model or call.model, usage=ended.usage, at=at)
+            if found is None and ended.model not in (None, call.model):
+                found = price(call.provider, model=call.model, usage=ended.usage, at=at)
+        except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
+            report(error, "an answer could not be priced")
+            return outcome
+        if found is None:
+            return outcome
+        return replace(outcome, cost_pico=found.cost_pico, price_origin=found.origin, price_date=found.date)
+
+    def _judge(self, error: BaseException | None) -> tuple[State, EndStatus, str | None, str | None]:
+        if isinstance(error, asyncio.CancelledError):
+            return (
+                ("stopped", "stopped", None, None) if self.why == "stopped" else ("interrupted", self.why, None, None)
+            )
+        finish = self._ended.finish_reason if self._ended else None
+        if error is None and self._ended is None:
+            error = BadAnswerError("The answer broke off.")
+        elif error is None and finish == "error":
+            error = BadAnswerError("The provider ended the answer with an error.")
+        elif error is None and not self._answered:
+            error = BadAnswerError(NO_TEXT.get(finish or "", "The model sent no text."), next_step=" ")
+        if error is None:
+            return "complete", "complete", None, None
+        if not isinstance(error, ByokError):
+            report(error, "an answer failed inside the workbench")
+            return "failed", "error", "Something went wrong inside the workbench. Try again.", type(error).__name__
+        return "failed", "error", str(error), type(error).__name__
+
+
+def storable(text: str) -> str:
+    """The text without what a database refuses: NUL (PostgreSQL) and halves of surrogate pairs (both)."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def report(error: BaseException, what: str) -> None:
+    """Logs where an unforeseen error was raised, but not its words: a library's words may hold a header."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "\n".join(f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    log.error("%s: %s\n%s", what, type(error).__name__, where)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,206 @@
+"""Produces answers, outside any page's script: streams them, keeps them as they grow, settles each attempt once.
+
+Its loop never waits for the database: rows are written by threads of its own. Refuses new work once closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core import answer_rows
+from byok.core.leases import Lease
+from byok.core.ledger import EndStatus, Outcome
+from byok.core.live import Live, State
+from byok.core.loop import LoopThread
+from byok.core.run import Chats, End, Job, Pricing, Run, log, report
+from byok.ground.clock import Clock, utc_now
+from byok.ground.db import Database
+
+T = TypeVar("T")
+
+TICK = 0.5  # seconds between two looks: text is kept, and other processes' requests to stop are heard
+LOST = "The answer could not be kept. Try again."
+CLOSING = 8.0  # seconds that closing may take
+RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
+
+
+class Runner:
+    """Make it once for a process; `close` it before the lease, the loop and the database.
+
+    Args:
+        lease: names this process; it is taken when the first answer is asked for.
+        price: what an answer on an own key costs.
+        tick: seconds between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        loop: LoopThread,
+        wire: Chats,
+        lease: Lease,
+        price: Pricing,
+        clock: Clock = utc_now,
+        tick: float = TICK,
+    ) -> None:
+        self._db, self._loop, self._wire, self._lease = db, loop, wire, lease
+        self._price, self._clock, self._tick = price, clock, tick
+        self._lock = threading.Lock()
+        self._runs: dict[UUID, Run] = {}
+        self._streams: dict[UUID, asyncio.Task[None]] = {}
+        self._ends: set[asyncio.Task[None]] = set()
+        self._rows = ThreadPoolExecutor(1 if db.is_sqlite else 4, thread_name_prefix="byok-rows")
+        self._keeper: Future[None] | None = None
+        self._closed = False
+
+    def enlist(self) -> UUID:
+        """This process's id, its lease taken: to be called before an attempt is reserved for `submit`.
+
+        Raises:
+            RuntimeError: the runner was closed.
+        """
+        if self._closed:
+            raise RuntimeError("the runner is closed")
+        return self._lease.start()
+
+    def submit(self, job: Job) -> Live:
+        """Sends a reserved attempt. Returns at once, from any thread.
+
+        Returns:
+            The buffer in which the answer grows.
+        """
+        run = Run(job)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the runner is closed")
+            self._runs[job.id] = run
+            if self._keeper is None:
+                self._keeper = self._loop.spawn(self._keep())
+            self._loop.call_soon(functools.partial(self._begin, run))
+        return run.live
+
+    def live(self, answer_id: UUID) -> Live | None:
+        """The buffer of an answer that this process is producing, else None: then the database has all of it."""
+        run = self._runs.get(answer_id)
+        return run.live if run else None
+
+    def lives(self) -> dict[UUID, Live]:
+        """All of them, by id. Taken before the rows are read, none that ended meanwhile is missed."""
+        return {key: run.live for key, run in list(self._runs.items())}
+
+    def stop(self, answer_id: UUID) -> None:
+        """Hangs up at once, if the answer is this process's; what has arrived is kept. Returns without waiting."""
+        if answer_id in self._runs:
+            self._loop.call_soon(functools.partial(self._hang_up, answer_id, "stopped"))
+
+    def close(self) -> None:
+        """Hangs up everywhere, keeps the texts, and settles what is open as interrupted. May be called again."""
+        with self._lock:
+            keeper, self._keeper = self._keeper, None
+            already, self._closed = self._closed, True
+        if keeper is not None:
+            try:
+                self._loop.run(self._hang_up_all(), timeout=CLOSING)
+            except TimeoutError:
+                log.error("closing took too long; another process will settle %d open answers", len(self._runs))
+            keeper.cancel()
+        if not already:
+            self._rows.shutdown(wait=False)
+
+    def _begin(self, run: Run) -> None:
+        stream = asyncio.create_task(run.stream(self._wire))
+        self._streams[run.job.id] = stream
+        end = asyncio.create_task(self._see_to_its_end(run, stream))
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
+
+    def _hang_up(self, answer_id: UUID, why: EndStatus) -> None:
+        stream = self._streams.get(answer_id)
+        if stream is not None and not stream.done():
+            self._runs[answer_id].why = why
+            stream.cancel()
+
+    async def _hang_up_all(self) -> None:
+        for answer_id in list(self._streams):
+            self._hang_up(answer_id, "interrupted")
+        while self._ends:
+            await asyncio.wait(self._ends)
+
+    async def _see_to_its_end(self, run: Run, stream: asyncio.Task[None]) -> None:
+        # Nobody cancels this task: only the stream is hung up, so what follows runs whatever happens.
+        await asyncio.wait({stream})
+        error = asyncio.CancelledError() if stream.cancelled() else stream.exception()
+        end = run.end(error)
+        at = self._clock()
+        if run.job.key_id is not None and end.outcome.tokens_out is not None:
+            outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
+            end = End(end.state, end.error, end.finish_reason, outcome)
+        state = await self._write_end(run, end)
+        self._streams.pop(run.job.id, None)
+        run.live.end(state, error=end.error, finish_reason=end.finish_reason, outcome=end.outcome)
+        self._runs.pop(run.job.id, None)
+
+    async def _write_end(self, run: Run, end: End) -> State:
+        at, whole = self._clock(), run.live.snapshot()
+
+        def write(end: End, text: str, reasoning: str) -> State:
+            with self._db.write_core() as connection:
+                return answer_rows.finish(connection, run.job, end, text=text, reasoning=reasoning, at=at)
+
+        tries = 0
+        while True:
+            try:
+                return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning))
+            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+                report(error, "the end of an answer could not be written; trying again")
+                if self._closed and tries >= len(RETRY):
+                    return end.state
+                await asyncio.sleep(RETRY[tries] if tries < len(RETRY) else 5)
+                tries += 1
+            except Exception as error:  # noqa: BLE001 - whatever it is, the attempt must not stay open
+                report(error, "the end of an answer was refused by the database")
+                if tries < 0:
+                    return "failed"
+                # Without its texts the row can be written whatever a provider sent.
+                bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
+                end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
+
+    async def _keep(self) -> None:
+        kept: dict[UUID, int] = {}
+        while True:
+            await asyncio.sleep(self._tick)
+            runs = {run.job.answer_id: run for run in list(self._runs.values()) if run.job.answer_id is not None}
+            if not runs:
+                kept.clear()
+                continue
+            grown = [run.live for key, run in runs.items() if kept.get(key, 0) != run.live.version]
+            versions = {live.answer_id: live.version for live in grown}
+            try:
+                stops = await self._in_thread(functools.partial(self._look, list(runs), grown))
+            except sa.exc.SQLAlchemyError as error:
+                report(error, "a checkpoint could not be written; trying again")
+                continue
+            kept = {key: version for key, version in kept.items() if key in runs} | versions
+            for answer_id in stops:
+                self._hang_up(answer_id, "stopped")
+
+    def _look(self, answers: list[UUID], grown: list[Live]) -> set[UUID]:
+        snapshots = [(live.answer_id, live.snapshot()) for live in grown]
+        if snapshots:
+            with self._db.write_core() as connection:
+                answer_rows.checkpoint(connection, [(key, one.text, one.reasoning) for key, one in snapshots])
+        with self._db.read() as session:
+            return answer_rows.to_stop(session.connection(), answers)
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._rows, function)
