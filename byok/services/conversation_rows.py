@@ -1,0 +1,105 @@
+"""Opens conversations and takes them up again, inside the transaction of whoever asks. Only for their author."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from byok.core.model_names import ModelName
+from byok.ground.errors import NotAllowedError, NotFoundError
+from byok.ground.ids import new_id
+from byok.ground.tables import Chatbot
+from byok.ground.tables.types import metadata
+from byok.services.access import Grant
+
+CONVERSATIONS = metadata.tables["conversation"]
+COLUMNS = metadata.tables["conversation_column"]
+
+TITLE = 60  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class OpenColumn:
+    """A conversation with the one column that is asked next; `parameters` holds what is set, nothing else."""
+
+    conversation_id: UUID
+    chatbot_id: UUID | None
+    id: UUID
+    parameters: dict[str, Any]
+    system_prompt: str
+
+
+def begin(
+    session: Session, grant: Grant, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None, at: datetime
+) -> OpenColumn:
+    """A new conversation with one column, set up as the chatbot is.
+
+    Raises:
+        NotAllowedError: the operator asks, who is nobody's author.
+        NotFoundError: no such chatbot.
+    """
+    if grant.person is None:
+        raise NotAllowedError("A conversation belongs to a person.", next_step="Sign in as one.")
+    parameters: dict[str, Any] = {}
+    system_prompt = ""
+    if chatbot_id is not None:
+        bot = session.get(Chatbot, chatbot_id)
+        if bot is None or bot.company_id != grant.company.id:
+            raise NotFoundError("There is no such chatbot.")
+        wanted = {"temperature": bot.temperature, "max_tokens": bot.max_tokens}
+        parameters = {name: value for name, value in wanted.items() if value is not None}
+        system_prompt = bot.system_prompt
+    connection, made = session.connection(), OpenColumn(new_id(), chatbot_id, new_id(), parameters, system_prompt)
+    owner = {"company_id": grant.company.id, "person_id": grant.person.id, "chatbot_id": chatbot_id}
+    row = {"id": made.conversation_id, **owner, "title": "", "sample": False, "created_at": at, "updated_at": at}
+    connection.execute(sa.insert(CONVERSATIONS), row)
+    asked = {"model": str(model), "key_id": key_id, "parameters": parameters, "system_prompt": system_prompt}
+    column = {"id": made.id, "conversation_id": made.conversation_id, "position": 0, **asked}
+    connection.execute(sa.insert(COLUMNS), column)
+    return made
+
+
+def go_on(
+    connection: sa.Connection,
+    grant: Grant,
+    conversation_id: UUID,
+    *,
+    model: ModelName,
+    key_id: UUID | None,
+    at: datetime,
+) -> OpenColumn:
+    """The author's conversation, its column set to the model that is asked next.
+
+    Raises:
+        NotFoundError: no such conversation, or another person's.
+    """
+    c, k = CONVERSATIONS.c, COLUMNS.c
+    person_id = grant.person.id if grant.person else None
+    mine = (c.id == conversation_id) & (c.company_id == grant.company.id) & (c.person_id == person_id)
+    # Written first: on PostgreSQL this row is what makes two tabs ask one after the other.
+    found = connection.execute(sa.update(CONVERSATIONS).where(mine).values(updated_at=at).returning(c.chatbot_id))
+    conversation = found.one_or_none()
+    if conversation is None:
+        raise NotFoundError("There is no such conversation.")
+    query = sa.select(k.id, k.model, k.key_id, k.parameters, k.system_prompt).order_by(k.position).limit(1)
+    column = connection.execute(query.where(k.conversation_id == conversation_id)).one()
+    if (column.model, column.key_id) != (str(model), key_id):
+        connection.execute(sa.update(COLUMNS).where(k.id == column.id).values(model=str(model), key_id=key_id))
+    return OpenColumn(conversation_id, conversation.chatbot_id, column.id, column.parameters, column.system_prompt)
+
+
+def name_after(connection: sa.Connection, conversation_id: UUID, first_message: str) -> None:
+    """Titles a conversation after its first message, unless it has a title."""
+    untitled = (CONVERSATIONS.c.id == conversation_id) & (CONVERSATIONS.c.title == "")
+    connection.execute(sa.update(CONVERSATIONS).where(untitled).values(title=title_of(first_message)))
+
+
+def title_of(text: str) -> str:
+    """A title of at most 60 characters, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE else line[: TITLE - 1].rstrip() + "…"
