@@ -127,7 +127,7 @@ class AnswerReader:
         model = self._model if isinstance(self._model, str) else None
         return Ended(
             finish_reason=finish,
-            model=_plain(model, "", escaped=True)[0].removeprefix("models/")[:200] or None if model else None,
+            model=_plain(model, "")[0].removeprefix("models/")[:200] or None if model else None,
             request_id=request_id_of(self._headers, secrets=self._secrets),
             usage=None if self._usage is None else read_usage(self._provider, self._usage),
         )
@@ -160,10 +160,10 @@ class AnswerReader:
         if type(text) is not str:
             text, thought = _parts(text)
             reasoning = reasoning or thought
-        if escaped and text:
-            text, self._high = _plain(text, self._high, escaped=True)
+        if text and (escaped or self._high):
+            text, self._high = _plain(text, self._high)
         if escaped and reasoning:
-            reasoning = _plain(reasoning, "", escaped=True)[0]
+            reasoning = _plain(reasoning, "")[0]
         if not text and not reasoning:
             return None
         return Delta(text, reasoning)
@@ -230,7 +230,7 @@ def _parts(content: object) -> tuple[str, str]:
     return "".join(text), "".join(thought)
 
 
-def _plain(text: str, high: str, *, escaped: bool) -> tuple[str, str]:
+def _plain(text: str, high: str) -> tuple[str, str]:
     r"""The text without NUL and lone halves of characters, which no database keeps, and a half to be continued.
 
     Only a `\u` escape can bring these: `high` is the first half of a character whose second comes with the next chunk.

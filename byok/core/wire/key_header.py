@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from types import MappingProxyType
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 
+from byok.core.key_auth import AUTH_HEADERS
 from byok.core.provider import AuthName
-
-KEY_HEADERS: Mapping[AuthName, str] = MappingProxyType(
-    {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
-)
 
 
 class OtherHeader(httpx.Auth):
     """Lets `inner` write the key, then moves it to the header that this call wants: exactly one may be sent."""
 
     def __init__(self, inner: httpx.Auth, *, have: AuthName, want: AuthName) -> None:
-        self._inner, self._have, self._want = inner, KEY_HEADERS[have], KEY_HEADERS[want]
+        self._inner = inner
+        self._have, self._have_prefix = AUTH_HEADERS[have]
+        self._want, self._want_prefix = AUTH_HEADERS[want]
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """What `inner` does, with the header moved on each request."""
         flow: Any = self._inner.async_auth_flow(request)
         try:
             request = await anext(flow)
             while True:
                 value = request.headers.pop(self._have, None)
                 if value is not None:
-                    request.headers[self._want] = value.removeprefix("Bearer ")
+                    request.headers[self._want] = self._want_prefix + value.removeprefix(self._have_prefix)
                 response = yield request
                 try:
                     request = await flow.asend(response)
@@ -40,5 +39,5 @@ class OtherHeader(httpx.Auth):
 
 def secrets_of(request: httpx.Request) -> tuple[str, ...]:
     """What the key headers of a request that was sent hold, to be taken out of the words of its answer."""
-    values = (request.headers.get(name, "") for name in KEY_HEADERS.values())
-    return tuple(value.removeprefix("Bearer ") for value in values if value)
+    values = ((request.headers.get(header, ""), prefix) for header, prefix in AUTH_HEADERS.values())
+    return tuple(value.removeprefix(prefix) for value, prefix in values if value)

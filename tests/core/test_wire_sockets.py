@@ -1,0 +1,216 @@
+"""Chat over real sockets: bytes cut anywhere, connections that break, waiting that ends, and hanging up."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+import struct
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from byok.core.wire import Delta, Ended, Wire, make_http_client
+from byok.ground.errors import BadAnswerError, UnreachableError
+from tests.wire_tools import Respond, call_of, chunk, collect, loopback, sse, text_of
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+UNTIL_CLOSE = HEAD + b"connection: close\r\n\r\n"
+
+
+def framed(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def saying(*pieces: bytes) -> Respond:
+    async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+
+    return respond
+
+
+def ask_over_socket(respond: Respond, **more: Any) -> tuple[list[Delta], Ended]:
+    async def run() -> tuple[list[Delta], Ended]:
+        async with loopback(respond) as base_url, make_http_client() as http:
+            return await collect(Wire(http), call_of(base_url=base_url, **more))
+
+    return asyncio.run(run())
+
+
+def test_one_byte_at_a_time_reads_the_same_as_all_at_once() -> None:
+    body = "".join(f"data: {json.dumps(c, ensure_ascii=False)}\r\n\r\n" for c in (chunk("Zoë "), chunk("😀"))).encode()
+    whole = ask_over_socket(saying(CHUNKED + framed(body) + b"0\r\n\r\n"))
+    cut = ask_over_socket(saying(CHUNKED, *[framed(body[i : i + 1]) for i in range(len(body))], b"0\r\n\r\n"))
+    assert text_of(whole[0]) == "Zoë 😀"
+    assert cut == whole
+
+
+def test_a_compressed_answer_is_unpacked() -> None:
+    body = gzip.compress(sse(chunk("Hello")))
+    answer = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    assert text_of(ask_over_socket(saying(answer))[0]) == "Hello"
+
+
+def test_a_body_that_only_says_it_is_compressed_is_unreadable() -> None:
+    with pytest.raises(BadAnswerError):
+        ask_over_socket(saying(HEAD + b"content-encoding: gzip\r\ncontent-length: 5\r\n\r\nhello"))
+
+
+def test_an_answer_that_ends_with_the_connection_is_read() -> None:
+    deltas, ended = ask_over_socket(saying(UNTIL_CLOSE + sse(chunk("Hello"), done=False)))
+    assert text_of(deltas) == "Hello"
+    assert ended.finish_reason is None
+
+
+@pytest.mark.parametrize("start", [b"", CHUNKED, CHUNKED + framed(sse(chunk("a"), done=False)), b"HELLO\r\n\r\n"])
+def test_a_connection_that_breaks_is_called_unreachable(start: bytes) -> None:
+    with pytest.raises(UnreachableError):
+        ask_over_socket(saying(start))
+
+
+def test_a_reset_in_the_middle_keeps_the_text_and_is_called_unreachable() -> None:
+    got: list[Any] = []
+
+    async def run() -> None:
+        read = asyncio.Event()
+
+        async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(CHUNKED + framed(sse(chunk("a"), done=False)))
+            await read.wait()
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        async with loopback(respond) as base_url, make_http_client() as http:
+            async for event in Wire(http).chat(call_of(base_url=base_url)):
+                got.append(event)
+                read.set()
+
+    with pytest.raises(UnreachableError):
+        asyncio.run(run())
+    assert got == [Delta("a")]
+
+
+def test_a_port_where_nobody_listens_is_unreachable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+
+        async def run() -> None:
+            async with make_http_client() as http:
+                await collect(Wire(http), call_of(base_url=f"http://127.0.0.1:{port}/v1"))
+
+        with pytest.raises(UnreachableError, match="No connection to OpenAI"):
+            asyncio.run(run())
+
+
+def seconds_to_hang_up(stop: Callable[[AsyncGenerator[Any, None]], Awaitable[None]]) -> float:
+    """Reads one delta of an answer that never ends, stops as `stop` does, and waits for the server to notice."""
+
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        gone: asyncio.Future[float] = loop.create_future()
+
+        async def respond(_request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(CHUNKED + framed(sse(chunk("a"), done=False)))
+            with suppress(ConnectionError):
+                await reader.read()
+            gone.set_result(loop.time())
+
+        async with loopback(respond) as base_url, make_http_client() as http:
+            chat = Wire(http).chat(call_of(base_url=base_url))
+            assert await anext(chat) == Delta("a")
+            began = loop.time()
+            await stop(chat)
+            return await gone - began
+
+    return asyncio.run(run())
+
+
+def test_cancelling_while_waiting_hangs_up_within_100_ms() -> None:
+    async def stop(chat: AsyncGenerator[Any, None]) -> None:
+        reading = asyncio.ensure_future(anext(chat))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    assert seconds_to_hang_up(stop) < 0.1
+
+
+def test_closing_the_stream_between_two_deltas_hangs_up_within_100_ms() -> None:
+    async def stop(chat: AsyncGenerator[Any, None]) -> None:
+        await chat.aclose()
+
+    assert seconds_to_hang_up(stop) < 0.1
+
+
+def test_a_connection_is_used_again_for_the_next_answer() -> None:
+    async def run() -> int:
+        connections = 0
+
+        async def respond(_request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            while True:
+                body = sse(chunk("a", finish="stop"))
+                writer.write(CHUNKED + framed(body))
+                await writer.drain()
+                writer.write(b"0\r\n\r\n")
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-le"))
+                await reader.readexactly(length)
+
+        async with loopback(respond) as base_url, make_http_client() as http:
+            for _ in range(3):
+                await collect(Wire(http), call_of(base_url=base_url))
+        return connections
+
+    assert asyncio.run(run()) == 1
+
+
+def ask_impatiently(respond: Respond) -> None:
+    call = call_of()
+    hasty = call.provider.model_copy(update={"first_token_timeout": 0.1})
+
+    async def run() -> None:
+        async with loopback(respond) as base_url, make_http_client() as http:
+            await collect(Wire(http), replace(call, provider=hasty, base_url=base_url))
+
+    with pytest.raises(UnreachableError, match="in time"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("start", [b"", CHUNKED, CHUNKED + framed(b": wait\n\n")])
+def test_a_provider_that_falls_silent_is_given_up_at_the_deadline(start: bytes) -> None:
+    async def respond(_request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        await reader.read()
+
+    ask_impatiently(respond)
+
+
+def test_comments_do_not_put_off_the_deadline_of_the_first_token() -> None:
+    async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED)
+        while True:
+            writer.write(framed(b": wait\n\n"))
+            await writer.drain()
+
+    ask_impatiently(respond)
+
+
+def test_the_client_has_no_redirects_no_environment_and_a_limit_on_connections() -> None:
+    client = make_http_client()
+    assert isinstance(client, httpx.AsyncClient)
+    assert client.follow_redirects is False
+    assert client.trust_env is False
+    asyncio.run(client.aclose())
