@@ -1,0 +1,184 @@
+"""Lists of models: wrapped, paged and filtered as each provider's habits say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from byok.core.wire import ModelInfo, Wire, make_http_client
+from byok.ground.errors import BadAnswerError, KeyRejectedError, ProviderDownError
+from tests.wire_tools import CATALOGUE, SECRET, key_auth
+
+PLACES = {
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/models",
+    "openrouter": "https://openrouter.ai/api/v1/models/user",
+    "together": "https://api.together.ai/v1/models",
+}
+
+
+def models(
+    provider_id: str, answer: httpx.Response | Callable[[httpx.Request], httpx.Response]
+) -> tuple[ModelInfo, ...]:
+    provider = CATALOGUE.get(provider_id)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        place = PLACES.get(provider_id, f"{provider.base_url}/models")
+        assert str(request.url).partition("?")[0] == place
+        assert SECRET in str(request.headers.raw)
+        return answer(request) if callable(answer) else answer
+
+    async def run() -> tuple[ModelInfo, ...]:
+        async with make_http_client(transport=httpx.MockTransport(handle)) as http:
+            return await Wire(http).models(provider, base_url=provider.base_url, auth=key_auth(provider))
+
+    return asyncio.run(run())
+
+
+def ids(provider_id: str, body: object) -> list[str]:
+    return [m.id for m in models(provider_id, httpx.Response(200, json=body))]
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "body", "kept"),
+    [
+        (
+            "openai",
+            {"data": [{"id": i} for i in ("gpt-6-luna", "gpt-6-luna-pro", "o9-codex", "tts-1", "text-embedding-3")]},
+            ["gpt-6-luna"],
+        ),
+        (
+            "gemini",
+            {
+                "models": [
+                    {"name": "models/gemini-4-argon", "supportedGenerationMethods": ["generateContent"]},
+                    {"name": "models/gemini-4-image", "supportedGenerationMethods": ["generateContent"]},
+                    {"name": "models/embed-9", "supportedGenerationMethods": ["embedContent"]},
+                ]
+            },
+            ["gemini-4-argon"],
+        ),
+        (
+            "mistral",
+            {
+                "data": [
+                    {"id": "mistral-small-latest", "capabilities": {"completion_chat": True}},
+                    {"id": "mistral-ocr", "capabilities": {"completion_chat": False}},
+                    {"id": "old", "capabilities": {"completion_chat": True}, "archived": True},
+                ]
+            },
+            ["mistral-small-latest"],
+        ),
+        (
+            "groq",
+            {"data": [{"id": "openai/gpt-oss-20b", "active": True}, {"id": "x", "active": False}, {"id": "whisper-9"}]},
+            ["openai/gpt-oss-20b"],
+        ),
+        ("together", [{"id": "a", "type": "chat"}, {"id": "b", "type": "image"}], ["a"]),
+        (
+            "openrouter",
+            {
+                "data": [
+                    {"id": "a", "architecture": {"output_modalities": ["text"]}},
+                    {"id": "a:batch", "architecture": {"output_modalities": ["text"]}},
+                    {"id": "b", "architecture": {"output_modalities": ["image"]}},
+                ]
+            },
+            ["a"],
+        ),
+        ("nvidia", {"data": [{"id": "meta/m"}, {"id": "meta/m"}, {"id": "nvidia/embed-9"}]}, ["meta/m"]),
+        ("local", {"data": [{"id": "smollm2-135m-instruct"}]}, ["smollm2-135m-instruct"]),
+    ],
+)
+def test_only_chat_models_are_kept_each_once(provider_id: str, body: object, kept: list[str]) -> None:
+    assert ids(provider_id, body) == kept
+
+
+def test_anthropic_pages_by_its_last_id() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("after_id") == "a/ 1":
+            return httpx.Response(200, json={"data": [{"id": "b"}], "has_more": False})
+        row = {"id": "a", "display_name": "Claude A", "max_input_tokens": 200000}
+        return httpx.Response(200, json={"data": [row], "has_more": True, "last_id": "a/ 1"})
+
+    assert models("anthropic", answer) == (ModelInfo("a", "Claude A", 200000), ModelInfo("b", "b"))
+
+
+def test_gemini_pages_by_its_token_and_a_list_that_never_ends_is_left_after_20_pages() -> None:
+    pages: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        pages.append(request.url.params.get("pageToken"))
+        row = {
+            "name": f"models/gemini-{len(pages)}",
+            "displayName": "Gemini",
+            "inputTokenLimit": 1000,
+            "supportedGenerationMethods": ["generateContent"],
+        }
+        return httpx.Response(200, json={"models": [row], "nextPageToken": f"t{len(pages)}"})
+
+    assert len(models("gemini", answer)) == 20
+    assert pages[:3] == [None, "t1", "t2"]
+
+
+def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:
+    text = {"output_modalities": ["text"]}
+    rows = [
+        {"id": "a", "architecture": text, "pricing": {"prompt": "0.0000025", "completion": "0.00001"}},
+        {"id": "free", "architecture": text, "pricing": {"prompt": "0", "completion": "0"}},
+        {"id": "auto", "architecture": text, "pricing": {"prompt": "-1", "completion": "-1"}},
+    ]
+    a, free, auto = models("openrouter", httpx.Response(200, json={"data": rows}))
+    assert (a.price_in, a.price_out) == (Decimal("2.5"), Decimal(10))
+    assert (free.price_in, auto.price_in) == (Decimal(0), None)
+    row = {"id": "t", "type": "chat", "pricing": {"input": 0.18, "output": 0.59}, "context_length": 4096}
+    (t,) = models("together", httpx.Response(200, json=[row]))
+    assert (t.price_in, t.price_out, t.context) == (Decimal("0.18"), Decimal("0.59"), 4096)
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [("2027-01-14", date(2027, 1, 14)), ("2027-01-14T00:00:00Z", date(2027, 1, 14)), (None, None), ("soon", None)],
+)
+def test_the_day_of_retirement_is_read_where_it_is_one(value: object, day: date | None) -> None:
+    (model,) = models("openai", httpx.Response(200, json={"data": [{"id": "gpt-6", "shutdown_date": value}]}))
+    assert model.retires == day
+
+
+def test_odd_rows_are_passed_over() -> None:
+    rows = [
+        None,
+        5,
+        {},
+        {"id": 5},
+        {"id": ""},
+        {"id": "x\ny"},
+        {"id": "x" * 300},
+        {"id": "fine", "context_window": "?"},
+    ]
+    assert models("groq", httpx.Response(200, json={"data": rows})) == (ModelInfo("fine", "fine"),)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(200, json={"models": []}), BadAnswerError),
+        (httpx.Response(200, text="hello"), BadAnswerError),
+        (httpx.Response(200, json={"data": {}}), BadAnswerError),
+        (httpx.Response(401, json={"error": {"message": "No", "code": "invalid_api_key"}}), KeyRejectedError),
+        (httpx.Response(502, text="bad gateway"), ProviderDownError),
+    ],
+)
+def test_no_list_is_an_error_and_not_an_empty_menu(answer: httpx.Response, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        models("openai", answer)
+
+
+def test_a_model_survives_the_way_to_json_and_back() -> None:
+    full = ModelInfo("a", "A", 4096, Decimal("0.18"), Decimal(0), date(2027, 1, 14))
+    assert ModelInfo.from_json(full.to_json()) == full
+    assert ModelInfo("a", "A").to_json() == {"id": "a", "name": "A"}
