@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Cell = str | int | Decimal | None
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # spreadsheets take the wide forms too
+BLANK = " \u00a0\ufeff"  # what some of them skip before they look
 HEAD = (
     "Month (UTC)",
     "Provider",
@@ -71,4 +72,4 @@ def _cell(cell: Cell) -> str:
         return f"{cell:f}"
     if isinstance(cell, int):
         return str(cell)
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f"'{cell}" if cell.lstrip(BLANK).startswith(FORMULA) else cell
