@@ -51,7 +51,7 @@ def _current(who: Identity) -> ConversationView | None:
     if not wanted:
         return None
     try:
-        return workbench().conversations.get(who.actor, UUID(wanted))
+        return workbench().conversations.thread(who.actor, UUID(wanted)).conversation
     except (ByokError, ValueError):
         st.query_params.clear()
         st.info("That conversation is not here any more, or not yours.", icon=":material/info:")
@@ -107,8 +107,8 @@ def _who_pays(who: Identity, menu: Menu, bot: ChatbotView | None, choice: ModelC
         if choice.source == "byok":
             st.badge(parts.plain(parts.your_key(choice.provider_name, choice.key_hint)), color="green")
         else:
-            allowance = workbench().usage.allowance(who.actor)
-            st.badge(parts.plain(parts.plan_left(allowance.used, allowance.messages)), color="blue")
+            allowance, used = workbench().usage.allowance(who.actor)
+            st.badge(parts.plain(parts.plan_left(used, allowance)), color="blue")
     if not menu.choices:
         model_picker.notes(menu)
 

@@ -47,7 +47,7 @@ def rename(who: Identity, conversation_id: UUID, title: str) -> None:
     """Gives a conversation another title."""
     wanted = st.text_input("Title", value=title, max_chars=120)
     if st.button("Save", type="primary", key="rename-save"):
-        workbench().conversations.rename(who.actor, conversation_id, wanted)
+        workbench().conversations.rename(who.actor, conversation_id, title=wanted)
         st.rerun()
 
 

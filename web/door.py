@@ -21,24 +21,37 @@ def _enter(person_id: UUID) -> None:
 def sign_in() -> None:
     """Draws the sign-in page: one click in demo mode, the form always; without companies, how to make one."""
     bench = workbench()
-    _, middle, _ = st.columns([1, 2, 1])
-    with middle:
-        st.title("Aimy BYOK workbench", anchor=False)
-        st.markdown(
-            "Bring your own AI provider keys to your chatbots. You pay the provider directly; Aimy adds no markup."
-        )
+    pitch, _, entry = st.columns([6, 1, 6], vertical_alignment="top")
+    with pitch:
+        _pitch()
+    with entry:
         if bench.settings.demo_on:
             _one_click()
         elif not bench.accounts.companies():
             _first_company()
-        with st.container(border=False):
-            person_id = SignInForm(bench.accounts).draw()
-        if person_id is not None:
-            _enter(person_id)
+        person_id = SignInForm(bench.accounts).draw()
         if bench.settings.demo_on:
             st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
-        st.caption("Keys are encrypted at rest, opened only at the moment of a request, and never shown again.")
+        if person_id is not None:
+            _enter(person_id)
     elements.watch_session()
+
+
+def _pitch() -> None:
+    st.markdown(":small[:green[**Aimy BYOK workbench**]]")
+    st.title("Bring your own AI provider keys", anchor=False)
+    st.markdown(
+        "Connect your company's keys of OpenAI, Google Gemini, Mistral, Groq, Together AI, OpenRouter and others. "
+        "Their models then stand beside the standard ones, in every chatbot and in the Playground."
+    )
+    st.markdown(
+        ":material/payments: **You pay the provider directly.** Aimy adds no markup, and such calls never draw down "
+        "your plan.\n\n"
+        ":material/lock: **Keys stay sealed.** Encrypted at rest with a nonce of their own, opened only at the moment "
+        "of a request, never shown again, deletable at any time.\n\n"
+        ":material/monitoring: **Every answer has a receipt.** Who paid, tokens, time to the first token, estimated "
+        "cost; and a usage table that adds up."
+    )
 
 
 def _one_click() -> None:

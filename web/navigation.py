@@ -11,7 +11,10 @@ from web.house import identity, workbench
 
 def run() -> None:
     """One page run: the page for who is signed in, else the sign-in page at the same address."""
-    st.set_page_config(page_title="Aimy BYOK workbench", page_icon=":material/key:", layout="wide")
+    # A Material symbol as page icon would be fetched from another origin; a file of ours is not.
+    st.set_page_config(page_title="Aimy BYOK workbench", page_icon=str(elements.ASSETS / "icon.svg"), layout="wide")
+    st.html(elements.ASSETS / "page.css")
+    st.logo(str(elements.ASSETS / "logo.svg"), icon_image=str(elements.ASSETS / "icon.svg"), size="large")
     who = identity()
     # All pages are declared even when signed out, so that a deep link survives the sign-in.
     page = st.navigation(
@@ -42,14 +45,14 @@ def run() -> None:
 
 def _account(who: Identity) -> None:
     with st.sidebar:
-        allowance = workbench().usage.allowance(who.actor)
+        allowance, used = workbench().usage.allowance(who.actor)
         with st.container(border=True, gap="small"):
             sample = " :gray-badge[Sample data]" if who.sample else ""
             st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
             st.caption(f"{parts.plain(who.name)} · {who.role}")
             st.progress(
-                min(1.0, allowance.used / allowance.messages) if allowance.messages else 1.0,
-                text=f":small[{parts.plan_left(allowance.used, allowance.messages)}]",
+                min(1.0, used / allowance) if allowance else 1.0,
+                text=f":small[{parts.plan_left(used, allowance)}]",
             )
             if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
                 door.sign_out(who)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import logging
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -27,6 +28,8 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     PagesManager.uses_pages_directory = False
     redaction.install()
     redaction.quiet_http()
+    # The holder is a cached resource, made here before any page run: Streamlit would warn that there is none yet.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     try:
         ours = await run_in_threadpool(house)
     except SettingsError as error:

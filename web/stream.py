@@ -1,4 +1,4 @@
-"""The event stream: running answers of one conversation, as rendered and sanitised HTML, to whoever may read it.
+"""The event stream: running answers, as rendered and sanitised HTML, to whoever may read it.
 
 It sends only what changed: finished blocks once, of the tail what differs. It holds no database session and no
 answer back: a slow browser gets fewer, larger events.
@@ -26,12 +26,13 @@ from web.markdown import Blocks
 PATH = "/app/stream"
 FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
 REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
+MOST = 16  # answers on one connection
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
 
-def url(conversation_id: UUID, answer_ids: Sequence[UUID]) -> str:
-    """The address at which these answers of the conversation are streamed, all over one connection."""
-    return f"{PATH}?conversation={conversation_id}&answers={','.join(str(one) for one in answer_ids)}"
+def url(answer_ids: Sequence[UUID]) -> str:
+    """The address at which these answers are streamed, all over one connection."""
+    return f"{PATH}?answers={','.join(str(one) for one in answer_ids)}"
 
 
 class _Watched:
@@ -110,27 +111,26 @@ async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str
 
 
 async def stream(request: Request) -> Response:
-    """`GET ?conversation=ID&answers=ID,ID`: an event stream for the signed-in reader.
+    """`GET ?answers=ID,ID`: an event stream for the signed-in reader.
 
-    400 for ids that are none, 401 without a session, 404 for a conversation that is not the reader's.
+    400 for ids that are none, 401 without a session, 404 for an answer that is not the reader's to read.
     """
     token = request.cookies.get(COOKIE)
     who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
     if who is None:
         return JSONResponse({"error": "signed out"}, 401)
     try:
-        conversation_id = UUID(request.query_params.get("conversation", ""))
-        wanted = [UUID(one) for one in request.query_params.get("answers", "").split(",") if one][:16]
+        wanted = [UUID(one) for one in request.query_params.get("answers", "").split(",")]
     except ValueError:
-        return JSONResponse({"error": "no such conversation"}, 400)
+        return JSONResponse({"error": "no such answer"}, 400)
     try:
-        known = await run_in_threadpool(workbench().conversations.answer_ids, who.actor, conversation_id)
+        for one in wanted[:MOST]:
+            await run_in_threadpool(workbench().conversations.answer, who.actor, one)
     except NotFoundError:
-        return JSONResponse({"error": "no such conversation"}, 404)
-    ours = [one for one in wanted if one in known]
+        return JSONResponse({"error": "no such answer"}, 404)
     # X-Accel-Buffering: a reverse proxy must hand events on at once.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_events(who.actor, ours), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(who.actor, wanted[:MOST]), media_type="text/event-stream", headers=headers)
 
 
 ROUTES = [Route(PATH, stream, methods=["GET"])]

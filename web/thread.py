@@ -30,7 +30,7 @@ def draw(who: Identity, conversation_id: UUID) -> None:
         parts.error(problem)
         return
     running = [answer.id for turn in thread.turns for answer in turn.answers if answer.running]
-    url = stream.url(conversation_id, running)
+    url = stream.url(running)
     for turn in thread.turns:
         with st.chat_message("user"):
             st.markdown(parts.plain(turn.text).replace("\n", "  \n"))

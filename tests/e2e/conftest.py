@@ -1,0 +1,170 @@
+"""A real Chromium against the real app: a server of its own on a free port, with a home of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+HOW = "no Chromium: install one (apt-get install -y chromium, or playwright install chromium), or set BYOK_CHROMIUM"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+expect.set_options(timeout=15_000)
+
+
+def find_chromium(playwright: Playwright) -> str | None:
+    """The browser to use: the environment's, Playwright's own, the system's; None where there is none."""
+    named = os.environ.get("BYOK_CHROMIUM")
+    own = playwright.chromium.executable_path
+    found = [named, own if Path(own).exists() else None, *map(shutil.which, ("chromium", "chromium-browser", "chrome"))]
+    return next((path for path in found if path), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """One running app. `log` grows with what it prints."""
+
+    home: Path
+    port: int
+    env: dict[str, str]
+    process: subprocess.Popen[str] | None = None
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        self.process = subprocess.Popen(
+            [*command, "--server.headless", "true"],
+            cwd=ROOT,
+            env=self.env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        transport = httpx.HTTPTransport(retries=0)
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            for _ in range(400):
+                if self.process.poll() is not None:
+                    raise AssertionError("the app ended:\n" + "".join(self.log))
+                try:
+                    if client.get(f"{self.url}/_stcore/health", timeout=1).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    threading.Event().wait(0.05)
+        raise AssertionError("the app did not start:\n" + "".join(self.log))
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.log.append(line)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=20)
+
+
+def make_server(home: Path, **extra: str) -> Server:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BYOK_", "STREAMLIT_"))}
+    env = {**kept, "BYOK_HOME": str(home), "BYOK_DEMO_PASSWORD": "demo-" + "password-1", **extra}
+    return Server(home, free_port(), env)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with the demo in it, shared by the tests that do not change what others read."""
+    running = make_server(tmp_path_factory.mktemp("home"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """An app of this test's own; not started yet."""
+    running = make_server(tmp_path / "home")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            pytest.skip(HOW)
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile of this test's own; the test fails on a request to any origin but loopback."""
+    opened = browser.new_context(viewport={"width": 1440, "height": 900})
+    foreign: list[str] = []
+
+    def note(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            foreign.append(url)
+
+    opened.on("request", lambda request: note(request.url))
+    opened.on("page", lambda page: page.on("websocket", lambda socket: note(socket.url)))
+    yield opened
+    opened.close()
+    assert foreign == [], "the browser asked another origin"
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab; the test fails on a script error of the page."""
+    opened = context.new_page()
+    broken: list[str] = []
+    opened.on("pageerror", lambda error: broken.append(str(error)))
+    yield opened
+    assert broken == [], "a script of the page failed"
+
+
+def settled(page: Page) -> None:
+    """Waits until the script of the page has run to its end."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def sign_in(page: Page, server: Server, label: str = "Continue as Ada - Pro admin", path: str = "/") -> None:
+    """Signs in by one click, and waits for the page behind."""
+    page.goto(server.url + path)
+    page.get_by_role("button", name=label).click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    settled(page)
