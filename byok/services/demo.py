@@ -1,0 +1,189 @@
+"""The demo: three sample companies, made at first start and restored by `byok demo reset`.
+
+Refuses to touch a company that it did not make, and to run where `BYOK_DEMO` is off.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlmodel import Session, col, delete, select
+
+from byok.core.plans import Plans
+from byok.core.vault import Vault
+from byok.ground.clock import Clock
+from byok.ground.db import Database
+from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.settings import Settings
+from byok.ground.tables import Company, Person
+from byok.services.access import Actor, admit
+from byok.services.erasure import Erasures
+from byok.services.passwords import COST, hash_password, matches
+
+if TYPE_CHECKING:
+    from byok.services.demo_data import DemoData
+
+
+@dataclass(frozen=True, slots=True)
+class DemoUser:
+    """One person of the demo: `label` is what the button says."""
+
+    person_id: UUID
+    username: str
+    label: str
+
+
+class Demo:
+    """Seeds, restores and describes the demo. Its people share one hash, so that the first start stays fast."""
+
+    def __init__(
+        self, *, db: Database, plans: Plans, vault: Vault, settings: Settings, clock: Clock, cost: int = COST
+    ) -> None:
+        self._db, self._plans, self._vault, self._settings, self._clock = db, plans, vault, settings, clock
+        self._cost = cost
+        self._erasures = Erasures(db=db)
+
+    @property
+    def on(self) -> bool:
+        """Whether this installation shows the demo."""
+        return self._settings.demo_on
+
+    @property
+    def password(self) -> str:
+        """The password of the demo's people: from `BYOK_DEMO_PASSWORD`, else made once and kept in `BYOK_HOME`.
+
+        Meant to be shown, on the terminal and on the sign-in page; so it is no secret.
+        """
+        given = self._settings.demo_password
+        return given.get_secret_value() if given else _kept_password(self._settings.home / "demo.password")
+
+    def greeting(self) -> str:
+        """The line for the terminal: who can sign in, and the password."""
+        return f"Demo accounts: {', '.join(self._data().usernames)}. Password: {self.password}"
+
+    def seed(self) -> bool:
+        """Makes the demo where it is on and there is no company at all.
+
+        Returns:
+            Whether it was made now.
+        """
+        if not self.on or self._any_company():
+            return False
+        hashed = self._hash()  # slow on purpose: before the transaction
+        try:
+            with self._db.write() as session:
+                if session.exec(select(Company.id).limit(1)).first():
+                    return False
+                self._fill(session, hashed)
+        except sa.exc.IntegrityError:
+            return False  # another process seeded it in the same moment
+        return True
+
+    def reset(self) -> None:
+        """Removes the demo's companies, with all that was made in them, and makes them anew. Others stay.
+
+        Raises:
+            NotAllowedError: the demo is off.
+            InvalidInputError: a company or a username of the demo is taken by someone who is not of the demo.
+        """
+        self._only_when_on()
+        data, hashed = self._data(), self._hash()
+        slugs, usernames = data.slugs, data.usernames
+        with self._db.write() as session:
+            session.exec(delete(Company).where(col(Company.slug).in_(slugs), col(Company.sample).is_(True)))
+            taken = [
+                *session.exec(select(Company.slug).where(col(Company.slug).in_(slugs))),
+                *session.exec(select(Person.username).where(col(Person.username).in_(usernames))),
+            ]
+            if taken:
+                raise InvalidInputError(f"Taken by someone who is not of the demo: {', '.join(taken)}.")
+            self._fill(session, hashed)
+            anew = session.exec(select(Company.id).where(Company.slug == slugs[0])).one()
+            self._erasures.mark(session, company_id=anew, what="demo reset", now=self._clock())
+        self._erasures.finish()
+
+    def follow_password(self) -> None:
+        """Gives the demo's people the present password where it was changed in the settings. Takes a while."""
+        with self._db.read() as session:
+            query = select(Person.password_hash).join(Company).where(col(Company.sample).is_(True)).limit(1)
+            kept = session.exec(query).first()
+        if not self.on or kept is None or matches(SecretStr(self.password), kept):
+            return
+        hashed = self._hash()
+        samples = select(Company.id).where(col(Company.sample).is_(True))
+        with self._db.write() as session:
+            of_the_demo = col(Person.company_id).in_(samples)
+            session.execute(sa.update(Person).where(of_the_demo).values(password_hash=hashed))
+
+    def people(self) -> list[DemoUser]:
+        """Who can be continued as, in one click; nobody where the demo is off."""
+        if not self.on:
+            return []
+        with self._db.read() as session:
+            query = select(Person, Company).join(Company).where(col(Company.sample).is_(True))
+            rows = session.exec(query.where(col(Person.disabled_at).is_(None)).order_by(Person.username)).all()
+        found = {
+            person.username: DemoUser(
+                person.id,
+                person.username,
+                f"Continue as {person.name} - {self._plans.get(company.plan).name} {person.role}",
+            )
+            for person, company in rows
+        }
+        in_order = [name for name in self._data().usernames if name in found]
+        return [found.pop(name) for name in in_order] + list(found.values())
+
+    def switch_to_pro(self, actor: Actor) -> None:
+        """Moves a sample company to Pro, as an upgrade would.
+
+        Raises:
+            NotAllowedError: the actor is no admin, the company is not of the demo, or the demo is off.
+        """
+        self._only_when_on()
+        with self._db.write() as session:
+            company = admit(session, actor, self._plans, admin=True).company
+            if not company.sample:
+                raise NotAllowedError("Only the demo's companies can be switched here.")
+            company.plan = self._plans.get("pro").id
+
+    def _hash(self) -> str:
+        return hash_password(SecretStr(self.password), cost=self._cost)
+
+    def _only_when_on(self) -> None:
+        if not self.on:
+            raise NotAllowedError("The demo is off.", next_step="Set BYOK_DEMO=1 to have it.")
+
+    def _fill(self, session: Session, hashed: str) -> None:
+        from byok.services.demo_content import fill
+
+        now = self._clock()
+        fill(session, self._data(), plans=self._plans, vault=self._vault, password_hash=hashed, now=now)
+
+    @staticmethod
+    def _data() -> DemoData:
+        """Read when needed: most starts have nothing to seed."""
+        from byok.services.demo_data import DemoData
+
+        return DemoData.load()
+
+    def _any_company(self) -> bool:
+        with self._db.read() as session:
+            return session.exec(select(Company.id).limit(1)).first() is not None
+
+
+def _kept_password(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text("utf-8").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(made := secrets.token_urlsafe(9))
+    return made
