@@ -1,0 +1,1 @@
+"""The command line `byok`: one file a noun. Each command opens the workbench, calls services, and prints."""

@@ -1,0 +1,111 @@
+"""`byok doctor`: says what works here and what does not, one line each, and what to do about it. Changes no row."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import click
+
+from byok.cli.opened import json_option
+from byok.cli.output import echo_json
+from byok.core.catalogue import Catalogue
+from byok.core.master_keys import load_master_keys
+from byok.core.plans import Plans
+from byok.ground import schema
+from byok.ground.errors import ByokError
+from byok.ground.settings import Settings
+from byok.process import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check found. `warn` is something to know; `fail` keeps the product from working."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check this installation: settings, data files, database, keys, the built-in model."""
+    results = list(_checks())
+    if as_json:
+        echo_json([asdict(result) for result in results])
+    else:
+        for result in results:
+            click.echo(f"{result.state:<5} {result.name:<15} {result.detail}")
+    failed = sum(result.state == "fail" for result in results)
+    if failed:
+        raise ByokError(f"{failed} of {len(results)} checks failed.")
+
+
+def _checks() -> Iterator[Result]:
+    yield Result("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    try:
+        settings = Settings.load()
+    except ByokError as error:
+        yield Result("settings", "fail", str(error))
+        return
+    yield Result("settings", "ok", f"BYOK_HOME is {settings.home}; the demo is {'on' if settings.demo_on else 'off'}")
+    before = [
+        _try("providers", lambda: f"{len(Catalogue.load(overlay=settings.providers).all())} in the catalogue"),
+        _try("plans", lambda: ", ".join(plan.name for plan in Plans.load().all())),
+        _try("master keys", lambda: _master_keys(settings)),
+    ]
+    yield from before
+    if any(result.state == "fail" for result in before):
+        return
+    try:
+        bench = Workbench.open(settings, what="command")
+    except ByokError as error:
+        yield Result("database", "fail", str(error))
+        return
+    try:
+        kind = "SQLite" if bench.db.is_sqlite else "PostgreSQL"
+        yield Result("database", "ok", f"{kind}, revision {schema.revision(bench.db)}")
+        yield from _contents(bench)
+        yield _local(bench)
+    finally:
+        bench.close()
+
+
+def _try(name: str, check: Callable[[], str]) -> Result:
+    try:
+        return Result(name, "ok", check())
+    except ByokError as error:
+        return Result(name, "fail", str(error))
+
+
+def _master_keys(settings: Settings) -> str:
+    keys = load_master_keys(settings)
+    where = "BYOK_MASTER_KEYS" if settings.master_keys else str(settings.home / "master.keys")
+    return f"{len(keys.ids())} in {where}; {keys.first_id} seals"
+
+
+def _contents(bench: Workbench) -> Iterator[Result]:
+    companies = bench.accounts.companies()
+    if not companies:
+        yield Result("companies", "warn", "none yet; make one: byok company add SLUG --plan pro")
+    else:
+        yield Result("companies", "ok", f"{len(companies)}, {sum(company.people for company in companies)} people")
+    keys = [(company.slug, key) for company in companies for key in bench.keys.list(company.operator)]
+    lost = [f"{slug}: {key.provider_name} “{key.label}”" for slug, key in keys if not key.readable]
+    if lost:
+        yield Result("keys", "warn", f"{len(lost)} of {len(keys)} need to be entered again: {'; '.join(lost)}")
+    else:
+        yield Result("keys", "ok", f"{len(keys)}, all readable")
+    if bench.keys.retry_erasures():
+        yield Result("erasures", "ok", "no deleted key stands in the database files")
+    else:
+        yield Result("erasures", "warn", "deleted keys still stand in SQLite's log, which another process is reading")
+
+
+def _local(bench: Workbench) -> Result:
+    if bench.local.installed:
+        return Result("built-in model", "ok", "installed")
+    return Result("built-in model", "warn", bench.local.missing)

@@ -1,0 +1,205 @@
+"""Builds what one process owns, once, and closes it in the right order: the only place where parts meet.
+
+Refuses to be imported from below. A command pays for no more than it uses; the app has everything ready at start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from byok.ground import schema
+from byok.ground.clock import Clock, utc_now
+from byok.ground.settings import Settings
+from byok.parts import Parts
+
+if TYPE_CHECKING:
+    import httpx
+
+    from byok.services.accounts import Accounts
+    from byok.services.chatbots import Chatbots
+    from byok.services.conversations import Conversations
+    from byok.services.demo import Demo
+    from byok.services.key_check import KeyCheck
+    from byok.services.keys import Keys
+    from byok.services.models import Models
+    from byok.services.rotation import Rotation
+    from byok.services.routes import Routes
+    from byok.services.sessions import Sessions
+    from byok.services.usage import Usage
+
+log = logging.getLogger(__name__)
+
+ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
+
+
+class Workbench(Parts):
+    """All services of a process. Get it from `open`; `close` it at the end."""
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings | None = None,
+        *,
+        what: Literal["app", "command"] = "app",
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock = utc_now,
+    ) -> Self:
+        """Reads the settings, opens and upgrades the database, and seeds the demo where it belongs.
+
+        Raises:
+            SettingsError: the process must not start; the message says why.
+        """
+        bench = cls(settings or Settings.load(), what=what, transport=transport, clock=clock)
+        try:
+            bench._start()
+        except BaseException:
+            bench.close()
+            raise
+        return bench
+
+    def close(self) -> None:
+        """Stops answers that still run, settles them, and gives everything back. Calling it again is harmless."""
+        self._ends.close()
+
+    def _start(self) -> None:
+        _ = self.catalogue, self.plans  # a mistake in a data file is said before anything is made
+        make_home(self.settings)
+        _ = self.vault
+        schema.upgrade(self.db)
+        self.demo.seed()
+        if self.what == "app":
+            self.demo.follow_password()
+            _ = self.conversations, self.usage, self.models, self.chatbots, self.keys, self.accounts, self.sessions
+            self.lease.start()
+            self._ends.callback(self.loop.spawn(self._erase_now_and_then()).cancel)
+
+    async def _erase_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(ERASE_EVERY)
+            try:
+                await asyncio.to_thread(self.keys.retry_erasures)
+            except Exception as error:  # noqa: BLE001 - a database that is away for a moment must not end the retries
+                log.warning("erasing could not go on (%s); trying again", type(error).__name__)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """Who pays, and how a model is called."""
+        from byok.services.routes import Routes
+
+        return Routes(
+            catalogue=self.catalogue, plans=self.plans, vault=self.vault, local=self.local, settings=self.settings
+        )
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Companies and people."""
+        from byok.services.accounts import Accounts
+
+        return Accounts(db=self.db, plans=self.plans, vault=self.vault, clock=self.clock)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
+        from byok.services.sessions import Sessions
+
+        return Sessions(db=self.db, plans=self.plans, clock=self.clock)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Own keys."""
+        from byok.services.keys import Keys
+
+        return Keys(
+            db=self.db,
+            plans=self.plans,
+            catalogue=self.catalogue,
+            vault=self.vault,
+            wire=self.wire,
+            loop=self.loop,
+            local=self.local,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def key_check(self) -> KeyCheck:
+        """Tests of keys that are not kept."""
+        from byok.services.key_check import KeyCheck
+
+        return KeyCheck(catalogue=self.catalogue, vault=self.vault, wire=self.wire, loop=self.loop, local=self.local)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models to choose from."""
+        from byok.services.models import Models
+
+        return Models(
+            db=self.db,
+            plans=self.plans,
+            catalogue=self.catalogue,
+            vault=self.vault,
+            wire=self.wire,
+            loop=self.loop,
+            local=self.local,
+            settings=self.settings,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def chatbots(self) -> Chatbots:
+        """The companies' chatbots."""
+        from byok.services.chatbots import Chatbots
+
+        return Chatbots(db=self.db, plans=self.plans, routes=self.routes, clock=self.clock)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """Questions and answers."""
+        from byok.services.conversations import Conversations
+
+        return Conversations(
+            db=self.db,
+            plans=self.plans,
+            catalogue=self.catalogue,
+            routes=self.routes,
+            runner=self.runner,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What was used."""
+        from byok.services.usage import Usage
+
+        return Usage(db=self.db, plans=self.plans, catalogue=self.catalogue, clock=self.clock)
+
+    @cached_property
+    def demo(self) -> Demo:
+        """The sample companies."""
+        from byok.services.demo import Demo
+
+        return Demo(db=self.db, plans=self.plans, vault=self.vault, settings=self.settings, clock=self.clock)
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        """Re-sealing under another master key."""
+        from byok.services.rotation import Rotation
+
+        return Rotation(db=self.db, vault=self.vault)
+
+
+def make_home(settings: Settings) -> None:
+    """Makes `BYOK_HOME` and, for the built-in database, its file: both for this user's eyes only.
+
+    A folder that is there already keeps its mode, since it may be anybody's; the files in it are closed all the same.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.embedded:
+        file = Path(settings.url.removeprefix("sqlite:///"))
+        with contextlib.suppress(FileExistsError):  # SQLite gives its log the mode of the file beside it
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
