@@ -55,6 +55,7 @@ class Server:
     env: dict[str, str]
     process: subprocess.Popen[str] | None = None
     log: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -71,7 +72,8 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         transport = httpx.HTTPTransport(retries=0)
         with httpx.Client(transport=transport, trust_env=False) as client:
             for _ in range(400):
@@ -86,13 +88,16 @@ class Server:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.log.append(line)
+        with process.stdout as lines:
+            for line in lines:
+                self.log.append(line)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(timeout=20)
+        if self.reader is not None:
+            self.reader.join(timeout=5)
 
 
 def make_server(home: Path, **extra: str) -> Server:
