@@ -203,6 +203,7 @@ def test_comments_do_not_put_off_the_deadline_of_the_first_token() -> None:
         writer.write(CHUNKED)
         while True:
             writer.write(framed(b": wait\n\n"))
+            await asyncio.sleep(0)  # client and server share this loop
             await writer.drain()
 
     ask_impatiently(respond)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from byok.core.provider import Provider
 from byok.core.wire.answer import AnswerReader
 from byok.core.wire.check import check_key
-from byok.core.wire.http import Upstream, address, open_upstream, too_late
+from byok.core.wire.http import Upstream, address, open_upstream
 from byok.core.wire.lists import fetch_models
 from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
 from byok.core.wire.sse import EventReader, TooLongError
-from byok.ground.errors import BadAnswerError, ProviderDownError, RefusedRequestError
+from byok.ground.errors import BadAnswerError, ProviderDownError, RefusedRequestError, UnreachableError
 
 if TYPE_CHECKING:
     import httpx
@@ -62,7 +62,7 @@ class Wire:
         upstream = await self._open(call, waits, stream=True)
         try:
             answer = AnswerReader(call.provider, headers=upstream.headers, secrets=upstream.secrets)
-            first = await waits.read(upstream, answer) or b""
+            first = await upstream.read(until=waits.first) or b""
             if _is_json(upstream, first):
                 reply = await upstream.whole(until=waits.total, start=first)
                 delta = answer.take_whole(parse_json(reply.body))
@@ -84,7 +84,15 @@ class Wire:
                             yield delta
                         elif answer.over():
                             break
-                    chunk = None if answer.over() else await waits.read(upstream, answer)
+                    if answer.over():
+                        break
+                    try:
+                        chunk = await upstream.read(until=waits.next(finished=answer.finished))
+                    except UnreachableError:
+                        # The answer was whole: what is missing is at most its usage.
+                        if not answer.finished:
+                            raise
+                        break
                 delta = None if answer.over() else _last_words(reader, answer)
                 if delta is not None:
                     yield delta
@@ -130,21 +138,15 @@ class _Waits:
         self.total = now + TOTAL_SECONDS
         self.answering = False
 
-    async def read(self, upstream: Upstream, answer: AnswerReader) -> bytes | None:
-        """The next bytes, or None at the end; silence after the finish is an end too."""
-        if answer.finished:
+    def next(self, *, finished: bool) -> float:
+        """When waiting for the next bytes ends."""
+        if finished:
             until = self._loop.time() + LAST_WORDS_SECONDS
         elif self.answering:
             until = self._loop.time() + IDLE_SECONDS
         else:
-            until = self.first
-        try:
-            return await upstream.read(until=min(until, self.total))
-        except TimeoutError:
-            pass
-        if answer.finished:
-            return None
-        raise too_late(upstream.provider)
+            return self.first
+        return until if until < self.total else self.total
 
 
 def _feed(reader: EventReader, chunk: bytes, provider: Provider) -> list[bytes]:

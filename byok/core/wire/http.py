@@ -7,6 +7,7 @@ settings of the environment, and to repeat what httpx says: its words can hold a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -16,6 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from byok.core.provider import AuthName, Provider
+from byok.core.wire.alarm import Alarm
 from byok.core.wire.key_header import OtherHeader, secrets_of
 from byok.ground.errors import BadAnswerError, ProviderError, RefusedRequestError, UnreachableError
 
@@ -63,31 +65,38 @@ class Upstream:
 
     def __init__(self, provider: Provider, response: httpx.Response) -> None:
         self.provider = provider
-        self._response = response
-        self._parts: AsyncIterator[bytes] = response.aiter_bytes()
-        self._ended = False
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        # The stream itself where nothing is to be unpacked: httpx's own ways add three generators to each chunk.
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        self._parts: AsyncIterator[bytes] = response.aiter_bytes() if packed else aiter(_stream_of(response))
+        self._alarm = Alarm()
+        self._ended = False
 
     async def read(self, *, until: float) -> bytes | None:
-        """The next bytes, at most 64 KiB as they came; None at the end.
+        """The next bytes, as they came; None at the end.
 
         Args:
             until: the event loop's time at which waiting ends.
 
         Raises:
-            TimeoutError: nothing came in time.
-            ProviderError: the connection broke, or the body cannot be decoded.
+            ProviderError: nothing came in time, the connection broke, or the body cannot be unpacked.
         """
-        failure: ProviderError | None = None
+        self._alarm.set(until)
         try:
-            async with asyncio.timeout_at(until):
-                return await anext(self._parts)
+            return await anext(self._parts)
         except StopAsyncIteration:
             self._ended = True
             return None
+        except asyncio.CancelledError:
+            if not self._alarm.rang():
+                raise
+            failure: ProviderError = too_late(self.provider)
         except (httpx.HTTPError, httpx.StreamError) as error:
             failure = _failure(self.provider, error, answering=True)
+        finally:
+            self._alarm.pause()
         raise failure
 
     async def whole(self, *, until: float, start: bytes = b"") -> Reply:
@@ -97,18 +106,11 @@ class Upstream:
             ProviderError: the connection broke, time ran out, or the body is above 16 MiB.
         """
         body = bytearray(start)
-        late = False
-        try:
-            while (part := await self.read(until=until)) is not None:
-                body += part
-                if len(body) > LONGEST_BODY:
-                    raise BadAnswerError(
-                        f"{self.provider.name} sent more than can be read.", provider=self.provider.name
-                    )
-        except TimeoutError:
-            late = True
-        if late:
-            raise too_late(self.provider)
+        while (part := await self.read(until=until)) is not None:
+            body += part
+            if len(body) > LONGEST_BODY:
+                name = self.provider.name
+                raise BadAnswerError(f"{name} sent more than can be read.", provider=name)
         return Reply(self.status, self.headers, bytes(body), self.secrets)
 
     @property
@@ -120,15 +122,19 @@ class Upstream:
         """Waits a moment for the body's end, so that the connection can be used again."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LINGER_SECONDS
-        try:
+        with contextlib.suppress(ProviderError):
             while not self._ended and loop.time() < until:
                 await self.read(until=until)
-        except (TimeoutError, ProviderError):
-            return
 
     async def aclose(self) -> None:
         """Lets go of the connection: closed where the body has not ended, so that the provider stops."""
+        self._alarm.close()
         await self._response.aclose()
+
+
+def _stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - an async client's always is
+    return response.stream
 
 
 async def open_upstream(

@@ -16,7 +16,7 @@ _KEY_LIKE = re.compile(
       \b(?:bearer|basic)\s+[\w\-.~+/=*]{6,}              # a whole header
     | (?<![A-Za-z0-9])(?:sk|gsk|nvapi|tgp|pk|rk|xai|hf|pplx)[-_][\w\-.*•…]{6,}
     | (?<![A-Za-z0-9])(?:AIza|AQ\.|ya29\.|eyJ)[\w\-.*•…]{6,}
-    | [\w\-]*(?:\*{3,}|•{3,}|x{6,})[\w\-*•]*             # masked, as OpenAI echoes it
+    | [\w\-]{0,64}(?:\*{3,}|•{3,}|x{6,})[\w\-*•]*        # masked, as OpenAI echoes it
     | \b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{24,}\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -31,7 +31,7 @@ def scrub(words: str, *, secrets: Iterable[str] = ()) -> str:
         words: what the provider sent.
         secrets: what must not be in it whatever its form; pieces of 8 or more characters from either end go too.
     """
-    text = words[: LONGEST * 20]
+    text = words[: LONGEST * 8]
     for secret in sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True):
         text = _without(text, secret)
     text = _KEY_LIKE.sub(GONE, text)
@@ -43,5 +43,5 @@ def _without(text: str, secret: str) -> str:
     text = text.replace(secret, GONE)
     if len(secret) >= 12:
         for piece in (secret[:8], secret[-8:]):
-            text = re.sub(rf"[\w\-.]*{re.escape(piece)}[\w\-.]*", GONE, text)
+            text = re.sub(rf"[\w\-.]{{0,64}}{re.escape(piece)}[\w\-.]*", GONE, text)
     return text
