@@ -21,6 +21,17 @@ from byok.ground.tables.types import metadata
 ATTEMPTS = metadata.tables["attempt"]
 COMPANIES = metadata.tables["company"]
 
+# Made once: putting a statement together costs as much as running it.
+_a = ATTEMPTS.c
+_LOCK = sa.select(COMPANIES.c.id).where(COMPANIES.c.id == sa.bindparam("whose")).with_for_update(key_share=True)
+_USED = sa.select(sa.func.count()).where(
+    _a.company_id == sa.bindparam("whose"),
+    _a.source == "plan",
+    _a.month == sa.bindparam("of"),
+    (_a.status == "reserved") | _a.answered,
+)
+_SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
+
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
 
 
@@ -53,9 +64,7 @@ class Outcome:
 
 def plan_used(connection: sa.Connection, *, company_id: UUID, month: str) -> int:
     """Plan messages of a month `YYYY-MM`: answered attempts on standard models, and those that are still open."""
-    held = (ATTEMPTS.c.status == "reserved") | ATTEMPTS.c.answered
-    mine = (ATTEMPTS.c.company_id == company_id) & (ATTEMPTS.c.source == "plan") & (ATTEMPTS.c.month == month)
-    return connection.execute(sa.select(sa.func.count()).where(mine, held)).scalar_one()
+    return connection.execute(_USED, {"whose": company_id, "of": month}).scalar_one()
 
 
 def reserve(
@@ -87,9 +96,9 @@ def reserve(
     """
     month = month_of(at)
     if name.source == "plan":
-        # SQLite's write transaction already stands alone. NO KEY UPDATE waits for other senders, not for foreign keys.
-        mine = sa.select(COMPANIES.c.id).where(COMPANIES.c.id == company_id).with_for_update(key_share=True)
-        connection.execute(mine)
+        # SQLite's write transaction stands alone anyway. NO KEY UPDATE waits for other senders, not for foreign keys.
+        if connection.dialect.name != "sqlite":
+            connection.execute(_LOCK, {"whose": company_id})
         if plan_used(connection, company_id=company_id, month=month) >= plan_messages:
             raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
     attempt_id = new_id()
@@ -125,6 +134,5 @@ def settle(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at:
     Returns:
         False where it was settled before; then nothing changes.
     """
-    still_open = (ATTEMPTS.c.id == attempt_id) & (ATTEMPTS.c.status == "reserved")
-    done = connection.execute(sa.update(ATTEMPTS).where(still_open).values(**asdict(outcome), settled_at=at))
+    done = connection.execute(_SETTLE, {"which": attempt_id, **asdict(outcome), "settled_at": at})
     return done.rowcount == 1

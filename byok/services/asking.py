@@ -27,9 +27,9 @@ from byok.ground.errors import InvalidInputError
 from byok.ground.ids import new_id
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, admit
-from byok.services.conversation_rows import begin, go_on, name_after
+from byok.services.conversation_rows import begin, go_on, name_after, title_of
 from byok.services.conversation_views import Asked
-from byok.services.history import read_history, system_message
+from byok.services.history import History, read_history, system_message
 from byok.services.routes import Route
 
 TURNS = metadata.tables["turn"]
@@ -72,13 +72,16 @@ class Asking:
             route = self._routes.find(session, grant, model, key_id=key_id)
             connection = session.connection()
             if conversation_id is None:
-                column = begin(session, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=at)
+                column = begin(
+                    session, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=at, title=title_of(text)
+                )
+                history = History(None, ())
             else:
                 column = go_on(connection, grant, conversation_id, model=model, key_id=key_id, at=at)
+                history = read_history(connection, conversation_id=conversation_id, column_id=column.id)
+                if history.last_turn is None:
+                    name_after(connection, conversation_id, text)
             conversation_id = column.conversation_id
-            history = read_history(connection, conversation_id=conversation_id, column_id=column.id)
-            if history.last_turn is None:
-                name_after(connection, conversation_id, text)
             parts = [{"type": "text", "text": text}]
             turn = {"id": turn_id, "conversation_id": conversation_id, "parent_id": history.last_turn, "parts": parts}
             connection.execute(sa.insert(TURNS), {**turn, "created_at": at})

@@ -35,7 +35,14 @@ class OpenColumn:
 
 
 def begin(
-    session: Session, grant: Grant, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None, at: datetime
+    session: Session,
+    grant: Grant,
+    *,
+    chatbot_id: UUID | None,
+    model: ModelName,
+    key_id: UUID | None,
+    at: datetime,
+    title: str = "",
 ) -> OpenColumn:
     """A new conversation with one column, set up as the chatbot is.
 
@@ -56,7 +63,7 @@ def begin(
         system_prompt = bot.system_prompt
     connection, made = session.connection(), OpenColumn(new_id(), chatbot_id, new_id(), parameters, system_prompt)
     owner = {"company_id": grant.company.id, "person_id": grant.person.id, "chatbot_id": chatbot_id}
-    row = {"id": made.conversation_id, **owner, "title": "", "sample": False, "created_at": at, "updated_at": at}
+    row = {"id": made.conversation_id, **owner, "title": title, "sample": False, "created_at": at, "updated_at": at}
     connection.execute(sa.insert(CONVERSATIONS), row)
     asked = {"model": str(model), "key_id": key_id, "parameters": parameters, "system_prompt": system_prompt}
     column = {"id": made.id, "conversation_id": made.conversation_id, "position": 0, **asked}

@@ -15,6 +15,15 @@ from byok.services.conversation_views import text_of
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
 
+_t, _a = TURNS.c, ANSWERS.c
+# Made once: putting it together costs as much as running it.
+_SEEN_BY_COLUMN = (
+    sa.select(_t.id, _t.parent_id, _t.parts, _a.text, _a.state)
+    .select_from(TURNS.outerjoin(ANSWERS, (_a.turn_id == _t.id) & (_a.column_id == sa.bindparam("its_column"))))
+    .where(_t.conversation_id == sa.bindparam("its_conversation"))
+    .order_by(_t.created_at, _t.id, _a.version)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -33,15 +42,8 @@ def read_history(connection: sa.Connection, *, conversation_id: UUID, column_id:
     Raises:
         InvalidInputError: this column is still answering.
     """
-    t, a = TURNS.c, ANSWERS.c
-    query = (
-        sa.select(t.id, t.parent_id, t.parts, a.text, a.state)
-        .select_from(TURNS.outerjoin(ANSWERS, (a.turn_id == t.id) & (a.column_id == column_id)))
-        .where(t.conversation_id == conversation_id)
-        .order_by(t.created_at, t.id, a.version)
-    )
     turns: dict[UUID, Any] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_SEEN_BY_COLUMN, {"its_column": column_id, "its_conversation": conversation_id}):
         if row.state == "running":
             raise InvalidInputError(
                 "The last answer is still being written.", field="text", next_step="Wait for it, or stop it."
