@@ -215,3 +215,9 @@ def test_the_client_has_no_redirects_no_environment_and_a_limit_on_connections()
     assert client.follow_redirects is False
     assert client.trust_env is False
     asyncio.run(client.aclose())
+
+
+def test_a_connection_that_breaks_after_the_finish_loses_nothing_but_the_usage() -> None:
+    deltas, ended = ask_over_socket(saying(CHUNKED + framed(sse(chunk("Hello", finish="stop"), done=False))))
+    assert text_of(deltas) == "Hello"
+    assert (ended.finish_reason, ended.usage) == ("stop", None)
