@@ -156,7 +156,7 @@ def report(figures: dict[str, list[float]]) -> bool:
     """Prints the table, keeps it beside this file, and says whether the bars are met."""
     medians = {name: statistics.median(values) for name, values in figures.items()}
     base, ours, sdk = medians.values()
-    print(f"CPU for each of {CHUNKS:,} chunks, median of {ROUNDS} rounds, {platform.platform()}")
+    print(f"CPU for each of {CHUNKS:,} chunks, median of {ROUNDS} rounds, {platform.system()} {platform.machine()}")
     print(f"Python {platform.python_version()}, httpx {version('httpx')}\n")
     print(f"{'client':<16}{'us a chunk':>12}{'lowest':>10}{'highest':>10}{'x httpx':>10}{'x ours':>10}")
     for name, median in medians.items():
@@ -172,7 +172,7 @@ def report(figures: dict[str, list[float]]) -> bool:
                 "chunks": CHUNKS,
                 "rounds": ROUNDS,
                 "python": platform.python_version(),
-                "platform": platform.platform(),
+                "platform": f"{platform.system()} {platform.machine()}",
                 "httpx": version("httpx"),
                 "cpu_us_per_chunk": {name: [round(v, 2) for v in values] for name, values in figures.items()},
                 "median_us_per_chunk": {name: round(median, 2) for name, median in medians.items()},
