@@ -22,6 +22,20 @@ COLUMNS = metadata.tables["conversation_column"]
 
 TITLE = 60  # characters
 
+# Made once: putting a statement together costs as much as running it.
+_c, _k = CONVERSATIONS.c, COLUMNS.c
+_TOUCH = (
+    sa.update(CONVERSATIONS)
+    .where(_c.id == sa.bindparam("which"), _c.company_id == sa.bindparam("of"), _c.person_id == sa.bindparam("by"))
+    .returning(_c.chatbot_id)
+)
+_FIRST_COLUMN = (
+    sa.select(_k.id, _k.model, _k.key_id, _k.parameters, _k.system_prompt)
+    .where(_k.conversation_id == sa.bindparam("which"))
+    .order_by(_k.position)
+    .limit(1)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenColumn:
@@ -85,18 +99,14 @@ def go_on(
     Raises:
         NotFoundError: no such conversation, or another person's.
     """
-    c, k = CONVERSATIONS.c, COLUMNS.c
-    person_id = grant.person.id if grant.person else None
-    mine = (c.id == conversation_id) & (c.company_id == grant.company.id) & (c.person_id == person_id)
     # Written first: on PostgreSQL this row is what makes two tabs ask one after the other.
-    found = connection.execute(sa.update(CONVERSATIONS).where(mine).values(updated_at=at).returning(c.chatbot_id))
-    conversation = found.one_or_none()
+    who = {"which": conversation_id, "of": grant.company.id, "by": grant.person.id if grant.person else None}
+    conversation = connection.execute(_TOUCH, {**who, "updated_at": at}).one_or_none()
     if conversation is None:
         raise NotFoundError("There is no such conversation.")
-    query = sa.select(k.id, k.model, k.key_id, k.parameters, k.system_prompt).order_by(k.position).limit(1)
-    column = connection.execute(query.where(k.conversation_id == conversation_id)).one()
+    column = connection.execute(_FIRST_COLUMN, {"which": conversation_id}).one()
     if (column.model, column.key_id) != (str(model), key_id):
-        connection.execute(sa.update(COLUMNS).where(k.id == column.id).values(model=str(model), key_id=key_id))
+        connection.execute(sa.update(COLUMNS).where(_k.id == column.id).values(model=str(model), key_id=key_id))
     return OpenColumn(conversation_id, conversation.chatbot_id, column.id, column.parameters, column.system_prompt)
 
 
