@@ -73,7 +73,8 @@ def _key(who: Identity, key: KeyView) -> None:
             else:
                 st.badge("Needs to be entered again", color="red", icon=":material/key_off:")
             st.badge("Default" if key.is_default else "Spare", color="primary" if key.is_default else "gray")
-        opens = "" if key.models_open is None else f" · {formats.count(key.models_open)} chat models"
+        many = "" if key.models_open == 1 else "s"
+        opens = "" if key.models_open is None else f" · {formats.count(key.models_open)} chat model{many}"
         chat = "" if key.chat else " · — not for chat yet"
         st.caption(
             f"Added by {parts.plain(key.added_by or 'the operator')} {formats.ago(key.created_at, now)} · "

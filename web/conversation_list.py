@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 import streamlit as st
@@ -24,11 +25,12 @@ def draw(who: Identity, current: UUID | None) -> None:
         found = workbench().conversations.list(who.actor, search=search)
         if not found:
             st.caption("Nothing found." if search else "Your conversations will be listed here.")
-        for one in found[:SHOWN]:
-            title = parts.plain(one.title or "Untitled") + (" :gray-badge[Sample data]" if one.sample else "")
-            kind = "primary" if one.id == current else "tertiary"
-            if st.button(title, key=f"open-{one.id}", width="stretch", type=kind):  # type: ignore[arg-type]
-                _open(one.id)
+        with st.container(key="conversations", gap="xxsmall"):
+            for one in found[:SHOWN]:
+                title = parts.plain(one.title or "Untitled") + (" :gray-badge[Sample data]" if one.sample else "")
+                kind: Literal["secondary", "tertiary"] = "secondary" if one.id == current else "tertiary"
+                if st.button(title, key=f"open-{one.id}", width="stretch", type=kind):
+                    _open(one.id)
         if len(found) > SHOWN:
             st.caption(f"{len(found) - SHOWN} more: search for them.")
 

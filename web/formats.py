@@ -15,12 +15,14 @@ def count(value: int | None) -> str:
 
 
 def dollars(pico: int | None) -> str:
-    """Pico-dollars as US dollars, with as many digits as the amount needs: `$12.40`, `$0.000123`, `$0.00`."""
+    """Pico-dollars as US dollars, with as many digits as the amount needs: `$12.40`, `$0.3067`, `$0.000123`."""
     if pico is None:
         return DASH
     value = Decimal(pico) / PICO
     if value == 0 or value >= 1:
         return f"${value:,.2f}"
+    if value >= Decimal("0.01"):
+        return f"${value:.4f}"
     return f"${value:.6f}" if value >= Decimal("0.000001") else "<$0.000001"
 
 

@@ -47,7 +47,7 @@ def _caption(provider: Provider) -> str:
 def add(who: Identity) -> None:
     """Choose a provider, paste, Test, Save."""
     providers = workbench().catalogue.all()
-    with st.container(height=264, border=True):
+    with st.container(height=216, border=True):
         chosen = st.radio(
             "Provider",
             providers,
@@ -143,27 +143,37 @@ def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replace
             st.rerun(scope="fragment")
         return
     parts.finding(found)
-    if found.verdict == "rejected":
-        st.caption("A rejected key cannot be saved. Paste another one above.")
-    label = (
-        replaces.label
-        if replaces
-        else st.text_input(
-            "Label", key=f"key-label-{draft.id}", placeholder=f"{provider.name} …{draft.hint}", max_chars=60
+    _save(who, provider, draft, found, replaces)
+
+
+def _save(who: Identity, provider: Provider, draft: DraftView, found: Finding, replaces: KeyView | None) -> None:
+    rejected, unproven = found.verdict == "rejected", found.verdict in ("unreachable", "unreadable")
+    label = replaces.label if replaces else ""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if replaces is None and not rejected:
+            made_up = f"{provider.name} …{draft.hint}"
+            label = st.text_input("Label", key=f"key-label-{draft.id}", placeholder=made_up, max_chars=60)
+        wanted = st.button(
+            "Save untested" if unproven else "Save",
+            type="primary",
+            icon=":material/save:",
+            disabled=rejected,
+            key="key-save",
         )
-    )
-    unproven = found.verdict in ("unreachable", "unreadable")
-    name = "Save untested" if unproven else "Save"
-    st.caption(f"Billed directly by {provider.name}. {parts.NO_MARKUP}")
-    if st.button(name, type="primary", icon=":material/save:", disabled=found.verdict == "rejected", key="key-save"):
-        try:
-            saved = keys.save_draft(who.actor, draft.id, label=label, untested=unproven)
-        except ByokError as problem:
-            parts.error(problem)
-            return
-        _remember(who, None, None)
-        st.session_state["key_done"] = f"Saved “{saved.label}” · …{saved.hint}"
-        st.rerun()
+    if rejected:
+        st.caption("A rejected key cannot be saved. Paste another one above.")
+    else:
+        st.caption(f"Billed directly by {provider.name}. {parts.NO_MARKUP}")
+    if not wanted:
+        return
+    try:
+        saved = workbench().keys.save_draft(who.actor, draft.id, label=label, untested=unproven)
+    except ByokError as problem:
+        parts.error(problem)
+        return
+    _remember(who, None, None)
+    st.session_state["key_done"] = f"Saved “{saved.label}” · …{saved.hint}"
+    st.rerun()
 
 
 @st.dialog("What we store", width="medium", icon=":material/database:")
@@ -185,9 +195,9 @@ def stored(who: Identity, key: KeyView) -> None:
         "Sealed data key": f"{view.data_key_size} bytes",
         "Stored": f"{view.created_at:%Y-%m-%d %H:%M} UTC",
     }
-    for name, value in rows.items():
-        st.caption(name)
-        st.code(value, language=None, wrap_lines=True)
+    st.table(
+        {"": list(rows), "What the database holds": [parts.plain(value) for value in rows.values()]}, hide_index=True
+    )
     st.markdown("The key itself is not shown by anything, to anybody. It is opened only as a request is sent.")
 
 

@@ -66,7 +66,8 @@ def finding(found: Finding) -> None:
             st.caption(f"{plain(found.proof)} · {formats.milliseconds(found.elapsed_ms)}" if found.proof else "")
         st.markdown(plain(found.detail))
         if found.models is not None:
-            st.markdown(f"This key opens **{formats.count(len(found.models))}** chat models.")
+            models = len(found.models)
+            st.markdown(f"This key opens **{formats.count(models)}** chat model{'' if models == 1 else 's'}.")
         if found.next_step:
             link = f" [{plain(found.link)}]({found.link})" if found.link else ""
             st.markdown(f"{plain(found.next_step)}{link}")

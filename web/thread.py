@@ -32,10 +32,10 @@ def draw(who: Identity, conversation_id: UUID) -> None:
     running = [answer.id for turn in thread.turns for answer in turn.answers if answer.running]
     url = stream.url(running)
     for turn in thread.turns:
-        with st.chat_message("user"):
+        with st.chat_message("user", avatar=":material/person:"):
             st.markdown(parts.plain(turn.text).replace("\n", "  \n"))
         for answer in turn.answers:
-            with st.chat_message("assistant"):
+            with st.chat_message("assistant", avatar=":material/smart_toy:"):
                 _answer(who, answer, url)
     _note_end(thread)
 

@@ -81,7 +81,7 @@ def test_from_a_pasted_key_to_a_streamed_answer_and_a_usage_row(page: Page, own_
     go(page, "Playground")
     choose(page, MODEL, "Your key")
     ask(page, STORY)
-    expect(page.locator(".live")).to_have_text(re.compile(r"\w+ \w+ \w+"))
+    expect(page.locator(".live")).to_have_text(re.compile(r"\w+ \w+ \w+"), timeout=40_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
     expect(page.get_by_text(re.compile(r"Your key · Local \(llama\.cpp\) …")).last).to_be_visible()

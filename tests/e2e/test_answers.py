@@ -1,0 +1,73 @@
+"""Answers belong to the process, not to the page: they go on, can be stopped, and survive what happens."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Server, settled, sign_in
+from tests.e2e.steps import ask
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+STORY = "Write a long story about a lighthouse keeper and her cat, with ten chapters."
+WORDS = re.compile(r"\w+ \w+ \w+ \w+")
+
+
+def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, server: Server) -> None:
+    sign_in(page, server)
+    ask(page, STORY)
+    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    page.reload()
+    expect(page.locator(".live").or_(page.get_by_text("first token"))).to_contain_text(
+        re.compile(r"\w+ \w+|first token"), timeout=40_000
+    )
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    if stop.is_visible():
+        stop.click()
+    expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=40_000)
+
+
+def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, server: Server) -> None:
+    sign_in(page, server)
+    ask(page, STORY)
+    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
+    expect(other.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
+
+
+def test_another_persons_conversation_is_not_shown(page: Page, server: Server) -> None:
+    sign_in(page, server)
+    ask(page, "Say hello in one short sentence.")
+    expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=60_000)
+    address = page.url
+    assert "conversation=" in address
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Continue as Max - Pro member").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_text("That conversation is not here any more, or not yours.")).to_be_visible()
+    expect(page.get_by_text("Say hello in one short sentence.")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_after_a_kill_9_the_partial_answer_is_there_and_marked_interrupted(page: Page, own_server: Server) -> None:
+    own_server.start()
+    sign_in(page, own_server)
+    ask(page, STORY)
+    # Texts are kept at most a second behind: wait until the database has some.
+    expect(page.locator(".live")).to_have_text(re.compile(r"(\w+\W+){40}"), timeout=40_000)
+    address = page.url
+    own_server.stop(signal.SIGKILL)
+    own_server.start()
+    page.goto(address)
+    expect(page.get_by_text("Interrupted: the process that wrote it ended.")).to_be_visible(timeout=30_000)
+    settled(page)
+    expect(page.get_by_test_id("stChatMessage").nth(1)).to_contain_text(re.compile(r"\w+ \w+ \w+"))

@@ -1,0 +1,82 @@
+"""The way in and the way out, in a browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.conftest import Server, settled, sign_in
+from tests.e2e.steps import go
+
+pytestmark = pytest.mark.browser
+
+
+def fill_form(page: Page, username: str, password: str) -> None:
+    page.get_by_label("Username").fill(username)
+    page.get_by_role("textbox", name="Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_a_wrong_password_is_answered_by_one_plain_sentence_and_the_right_one_opens_the_door(
+    page: Page, server: Server
+) -> None:
+    page.goto(server.url)
+    fill_form(page, "ada", "not " + "the password")
+    expect(page.get_by_text("That username and password do not belong together. Try again.")).to_be_visible()
+    fill_form(page, "nobody-of-that-name", "not " + "the password")
+    expect(page.get_by_text("That username and password do not belong together. Try again.")).to_be_visible()
+    fill_form(page, "ada", server.env["BYOK_DEMO_PASSWORD"])
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_a_deep_link_survives_the_sign_in_and_a_reload_keeps_session_and_page(page: Page, server: Server) -> None:
+    sign_in(page, server, path="/usage")
+    expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    page: Page, context: BrowserContext, server: Server
+) -> None:
+    sign_in(page, server)
+    cookie = next(one for one in context.cookies() if one["name"] == "byok_session")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert "byok_session" not in page.evaluate("document.cookie")
+
+
+def test_signing_out_ends_the_session_in_every_tab_and_an_old_cookie_opens_nothing(
+    page: Page, context: BrowserContext, server: Server
+) -> None:
+    sign_in(page, server)
+    cookies = context.cookies()
+    other = context.new_page()
+    other.goto(server.url + "/usage")
+    expect(other.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+    expect(other.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+    context.add_cookies([{"name": c["name"], "value": c["value"], "url": server.url} for c in cookies])
+    page.goto(server.url + "/api-keys")
+    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+
+
+def test_a_signed_out_deep_link_shows_nothing_of_the_page(page: Page, own_server: Server) -> None:
+    own_server.start()
+    page.goto(own_server.url + "/api-keys")  # the very first page run of this process
+    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("No keys yet")).to_have_count(0)
+    expect(page.get_by_text("You are signed out")).to_have_count(0)
+
+
+def test_a_basic_admin_sees_what_pro_brings_and_can_switch_in_the_demo(page: Page, own_server: Server) -> None:
+    own_server.start()
+    sign_in(page, own_server, "Continue as Bea - Basic admin")
+    go(page, "API Keys")
+    expect(page.get_by_text("Own keys are part of the Pro plan")).to_be_visible()
+    expect(page.get_by_role("button", name="Add Key")).to_have_count(0)
+    page.get_by_role("button", name="Switch to Pro").click()
+    expect(page.get_by_role("button", name="Add Key")).to_be_visible()
+    expect(page.get_by_text("No keys yet")).to_be_visible()
