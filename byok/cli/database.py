@@ -12,6 +12,7 @@ from byok.ground import schema
 from byok.ground.db import Database
 from byok.ground.errors import ByokError, InvalidInputError
 from byok.ground.settings import Settings
+from byok.process import make_home
 
 
 @click.group()
@@ -23,6 +24,7 @@ def db() -> None:
 def upgrade() -> None:
     """Bring the tables to this release's revision. Every start does so too; this is for doing it alone."""
     settings = Settings.load()
+    make_home(settings)
     database = Database(settings.url)
     try:
         before = schema.revision(database)
@@ -41,7 +43,8 @@ def backup(file: Path) -> None:
     try:
         if not database.is_sqlite:
             raise ByokError("This database is PostgreSQL: back it up with pg_dump.")
-        if schema.revision(database) is None:
+        # Looked at first: opening a SQLite file that is not there makes one.
+        if not Path(database.engine.url.database or "").is_file() or schema.revision(database) is None:
             raise ByokError("There is no database to back up yet.")
         _copy(database, file)
     finally:

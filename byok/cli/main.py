@@ -5,6 +5,7 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage. Refuses to print a trac
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -77,7 +78,11 @@ def run(arguments: list[str] | None = None) -> int:
 
 def main() -> None:
     """What the `byok` command calls."""
-    sys.exit(run())
+    # A command is short and mostly imports: the collector would walk over all of it a dozen times before it answers.
+    gc.set_threshold(100_000, 50, 1000)
+    status = run()
+    gc.freeze()  # nor once more at the end
+    sys.exit(status)
 
 
 def _refused(text: str) -> int:

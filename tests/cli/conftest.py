@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from byok.cli.main import run
+from tests.cli.loopback import KEY, Loopback, loopback
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,3 +85,22 @@ def byok_process(tmp_path: Path) -> Byok:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture
+def provider(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """A provider `loop` on a loopback port, known to commands of this process and of others."""
+    with loopback() as server:
+        file = tmp_path / "providers.toml"
+        file.write_text(server.catalogue)
+        monkeypatch.setenv("BYOK_PROVIDERS", str(file))
+        yield server
+
+
+@pytest.fixture
+def acme(byok: Byok, provider: Loopback) -> str:
+    """A Pro company that holds the provider's key as "Main"."""
+    assert byok("company", "add", "acme", "--plan", "pro").status == 0
+    added = byok("key", "add", "--company", "acme", "--provider", "loop", "--label", "Main", stdin=KEY)
+    assert added.status == 0, added.err
+    return "acme"

@@ -1,0 +1,34 @@
+"""`byok company` and `byok user`."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Byok
+
+
+def test_without_companies_the_list_says_how_to_make_one(byok: Byok) -> None:
+    assert byok("company", "list").out == "No companies yet. Make one: byok company add SLUG\n"
+
+
+def test_a_company_is_made_moved_and_listed(byok: Byok) -> None:
+    assert (
+        byok("company", "add", "acme", "--name", "Acme", "--plan", "basic").out == "Added: Acme (acme), plan Basic.\n"
+    )
+    assert byok("company", "plan", "acme", "pro", "--json").json["plan"] == "pro"
+    (listed,) = byok("company", "list", "--json").json
+    assert (listed["slug"], listed["name"], listed["plan"], listed["people"]) == ("acme", "Acme", "pro", 0)
+
+
+def test_a_user_is_made_with_a_password_from_standard_input(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    made = byok("user", "add", "Alice", "--company", "acme", "--role", "admin", stdin="long enough\nand no more\n")
+    assert made.out == "Added: alice, admin of acme.\n"
+    (listed,) = byok("user", "list", "--company", "acme", "--json").json
+    assert (listed["username"], listed["role"], listed["disabled"]) == ("alice", "admin", False)
+    assert byok("user", "disable", "alice", "--json").json["disabled"] is True
+
+
+def test_a_short_password_is_refused_without_an_echo(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    done = byok("user", "add", "alice", "--company", "acme", stdin="hunter2\n")
+    assert (done.status, done.out) == (1, "")
+    assert "hunter2" not in done.err

@@ -1,0 +1,135 @@
+"""`byok db`, `byok master-key`, `byok demo` and `byok doctor`."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from byok.ground.schema import HEAD
+from tests.cli.conftest import Byok
+from tests.cli.loopback import KEY, Loopback
+
+
+def test_upgrading_makes_the_tables_and_says_so_once(byok: Byok, home: Path) -> None:
+    (home / "byok.sqlite3").unlink()
+    assert byok("db", "upgrade").out == f"Upgraded to revision {HEAD}.\n"
+    assert byok("db", "upgrade").out == f"Already at revision {HEAD}.\n"
+    assert (home / "byok.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_is_a_whole_database_for_this_user_only(byok: Byok, acme: str, tmp_path: Path) -> None:
+    file = tmp_path / "backup.sqlite3"
+    done = byok("db", "backup", str(file))
+    assert done.status == 0, done.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(file)) as copy:
+        assert copy.execute("SELECT slug FROM company").fetchall() == [("acme",)]
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_backup_overwrites_nothing(byok: Byok, acme: str, tmp_path: Path) -> None:
+    file = tmp_path / "precious"
+    file.write_text("mine")
+    done = byok("db", "backup", str(file))
+    assert (done.status, file.read_text()) == (1, "mine")
+
+
+def test_without_a_database_there_is_nothing_to_back_up(byok: Byok, home: Path, tmp_path: Path) -> None:
+    (home / "byok.sqlite3").unlink()
+    done = byok("db", "backup", str(tmp_path / "backup.sqlite3"))
+    assert done.status == 1
+    assert not (tmp_path / "backup.sqlite3").exists()
+    assert not (home / "byok.sqlite3").exists()
+
+
+def test_for_postgresql_the_backup_names_pg_dump(byok: Byok, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BYOK_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    done = byok("db", "backup", str(tmp_path / "backup.sqlite3"))
+    assert (done.status, "pg_dump" in done.err) == (1, True)
+
+
+def test_a_key_survives_a_rotation_and_the_old_master_key_is_needed_no_more(
+    byok: Byok, acme: str, provider: Loopback, home: Path
+) -> None:
+    old = _ids(home)[0]
+    assert byok("master-key", "add").status == 0
+    new = _ids(home)[1]
+    assert byok("master-key", "promote", new).status == 0
+    assert _ids(home) == [new, old]
+    done = byok("master-key", "rotate", "--json")
+    assert done.json == {"master_key_id": new, "resealed": 2, "changed": 0, "unreadable": 0}
+    file = home / "master.keys"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if old not in line))
+    assert byok("key", "test", "--company", acme, "Main").status == 0
+    again = byok("key", "add", "--company", acme, "--provider", "loop", "--label", "Twin", stdin=KEY)
+    assert "the same key as “Main”" in again.err
+
+
+def test_the_master_key_file_stays_closed_and_keeps_its_warning(byok: Byok, acme: str, home: Path) -> None:
+    byok("master-key", "add")
+    assert (home / "master.keys").stat().st_mode & 0o777 == 0o600
+    assert (home / "master.keys").read_text().startswith("# Without this file")
+
+
+def test_a_master_key_that_is_not_there_cannot_be_promoted(byok: Byok, acme: str, home: Path) -> None:
+    before = (home / "master.keys").read_text()
+    assert byok("master-key", "promote", "nope").status == 1
+    assert (home / "master.keys").read_text() == before
+
+
+def test_master_keys_of_the_environment_are_only_printed_anew(byok: Byok, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = "m1:" + base64.b64encode(secrets.token_bytes(32)).decode()
+    monkeypatch.setenv("BYOK_MASTER_KEYS", mine)
+    done = byok("master-key", "add")
+    monkeypatch.setenv("BYOK_MASTER_KEYS", f"{mine},{done.out.strip()}")
+    assert byok("company", "list").status == 0
+    assert byok("master-key", "promote", "m1").status == 1
+
+
+def test_rows_that_no_master_key_opens_are_counted_and_left(byok: Byok, acme: str, home: Path) -> None:
+    (home / "master.keys").write_text("other:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    done = byok("master-key", "rotate", "--json")
+    assert (done.status, done.json["resealed"], done.json["unreadable"]) == (1, 0, 2)
+    assert byok("key", "list", "--company", acme, "--json").json[0]["status"] == "needs to be entered again"
+
+
+def test_a_demo_reset_brings_the_sample_companies(byok: Byok, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_DEMO", "1")
+    monkeypatch.setenv("BYOK_DEMO_PASSWORD", "walk right in")
+    done = byok("demo", "reset")
+    assert done.out.endswith("Demo accounts: ada, max, bea, finn. Password: walk right in\n")
+    slugs = [row["slug"] for row in byok("company", "list", "--json").json]
+    assert slugs == ["acme", "corner-shop", "northwind-labs", "tryout"]
+
+
+def test_the_doctor_finds_a_sound_installation_sound(byok: Byok, acme: str) -> None:
+    done = byok("doctor", "--json")
+    assert done.status == 0, done.out
+    states = {row["name"]: row["state"] for row in done.json}
+    assert {states[name] for name in ("settings", "providers", "master keys", "database", "keys", "erasures")} == {"ok"}
+
+
+def test_the_doctor_names_a_mistake_in_the_catalogue(byok: Byok, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = home / "mine.toml"
+    file.write_text('[mine]\nname = "Mine"\nbase_url = "http://example.org"\n')
+    monkeypatch.setenv("BYOK_PROVIDERS", str(file))
+    done = byok("doctor")
+    assert done.status == 1
+    assert "mine.toml: [mine]" in done.out
+
+
+def test_the_doctor_names_keys_that_must_be_entered_again(byok: Byok, acme: str, home: Path) -> None:
+    (home / "master.keys").write_text("other:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    done = byok("doctor")
+    assert done.status == 0
+    assert "1 of 1 need to be entered again: acme: Loop “Main”" in done.out
+
+
+def _ids(home: Path) -> list[str]:
+    lines = (home / "master.keys").read_text().splitlines()
+    return [line.partition(":")[0] for line in lines if line and not line.startswith("#")]
