@@ -70,7 +70,7 @@ def _first_company() -> None:
         st.markdown("**There is no company yet.** Two commands make one, with its first admin:")
         st.code(
             "uv run byok company add acme --name 'Acme' --plan pro\n"
-            "uv run byok user add acme alice --name 'Alice' --role admin",
+            "uv run byok user add alice --company acme --name 'Alice' --role admin",
             language="bash",
         )
 
