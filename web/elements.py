@@ -11,6 +11,8 @@ from uuid import UUID
 
 import streamlit as st
 
+from web.markdown import pygments_css
+
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -18,10 +20,17 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text("utf-8")
 
 
+def _live_css() -> str:
+    """The look of a running answer, with the colours of code for both themes."""
+    light, dark = (pygments_css(dark=theme).splitlines() for theme in (False, True))
+    colours = [*(f".live:not(.dark) {rule}" for rule in light), *(f".live.dark {rule}" for rule in dark)]
+    return "\n".join((_asset("live.css"), *colours))
+
+
 _post = st.components.v2.component("byok.post", js=_asset("post.js"))
 _watch = st.components.v2.component("byok.watch", js=_asset("watch.js"))
 _live = st.components.v2.component(
-    "byok.live", html=_asset("live.html"), css=_asset("live.css"), js=_asset("live.js"), isolate_styles=True
+    "byok.live", html=_asset("live.html"), css=_live_css(), js=_asset("live.js"), isolate_styles=True
 )
 
 
