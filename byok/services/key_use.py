@@ -5,6 +5,7 @@ Refuses a row whose stored origin is no longer the catalogue's, before anything 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from byok.core.catalogue import Catalogue, Provider
@@ -35,9 +36,7 @@ class KeyUse:
     def opens(self, row: SealedRow) -> bool:
         """Whether the row can be used: provider known, address unchanged, data key readable. Never raises."""
         provider = self.provider(row.provider_id)
-        return (
-            provider is not None and row.origin == provider.binding and self._vault.readable(row, place=place_of(row))
-        )
+        return provider is not None and self._vault.readable(row, place=_place_at(row, provider))
 
     def auth(self, row: SealedRow) -> httpx.Auth:
         """What writes the key into a request's header, at that moment and not before.
@@ -51,7 +50,7 @@ class KeyUse:
         if row.origin != provider.binding:
             raise KeyUnreadableError(f"The address of {provider.name} has changed since this key was entered.")
         header, prefix = AUTH_HEADERS[provider.auth]
-        return self._vault.auth(row, place=place_of(row), header=header, prefix=prefix)
+        return self._vault.auth(row, place=_place_at(row, provider), header=header, prefix=prefix)
 
     def base_url(self, provider: Provider) -> str:
         """Where the provider is reached. Starts the built-in model's server when it is the one asked for.
@@ -62,7 +61,15 @@ class KeyUse:
         return provider.base_url if provider.launch == "none" else self._local.base_url()
 
 
+def _place_at(row: SealedRow, provider: Provider) -> Place:
+    """Where a row may be opened for use: at the catalogue's present address, whatever the row says of its own."""
+    return replace(place_of(row), origin=provider.binding)
+
+
 def place_of(row: SealedRow) -> Place:
-    """What the row is sealed for. A draft is sealed under the id that its key has, or will have."""
+    """What the row says it is sealed for: to seal it anew, not to use it.
+
+    A draft is sealed under the id that its key has, or will have.
+    """
     row_id = row.key_id if isinstance(row, KeyDraft) else row.id
     return Place(company_id=row.company_id, row_id=row_id, provider_id=row.provider_id, origin=row.origin)
