@@ -25,11 +25,19 @@ CHEAP = 4  # bcrypt's lowest cost: these tests are not about its strength
 class DoorWorld:
     """Acme (Pro) with its admin `alice`."""
 
-    def __init__(self, db: Database, *, home: Path, demo: bool = True, demo_password: str | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        home: Path,
+        demo: bool = True,
+        demo_password: str | None = None,
+        vault: Vault | None = None,
+    ) -> None:
         self.db, self.home = db, home
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.plans = Plans.load()
-        self.vault = Vault(MasterKeys.parse("t1:" + base64.b64encode(secrets.token_bytes(32)).decode()))
+        self.vault = vault or Vault(MasterKeys.parse("t1:" + base64.b64encode(secrets.token_bytes(32)).decode()))
         self.accounts = Accounts(db=db, plans=self.plans, vault=self.vault, clock=self.clock, cost=CHEAP)
         self.sessions = Sessions(db=db, plans=self.plans, clock=self.clock)
         self.demo = self.new_demo(demo=demo, demo_password=demo_password)
