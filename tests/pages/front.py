@@ -17,6 +17,7 @@ import pytest
 import respx
 from pydantic import SecretStr
 from sqlmodel import SQLModel, select
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -128,6 +129,7 @@ def empty_house(home: Path) -> Iterator[None]:
         patch.setenv("BYOK_HOME", str(home))
         patch.setenv("BYOK_DEMO", "0")
         _front_door_only(patch)
+        _no_foreign_components(patch)
         house.clear()
         house().workbench.close()
         try:
@@ -145,6 +147,11 @@ def _front_door_only(patch: pytest.MonkeyPatch) -> None:
         begin(self, *args, **kwargs)
 
     patch.setattr(PagesManager, "__init__", begin_without_folder)
+
+
+def _no_foreign_components(patch: pytest.MonkeyPatch) -> None:
+    """Each AppTest would read the metadata of every installed package for components: nine tenths of its time."""
+    patch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
 
 
 def nodes(tab: AppTest) -> Iterator[Any]:
