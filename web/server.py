@@ -34,6 +34,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         ours = await run_in_threadpool(house)
     except SettingsError as error:
         sys.stderr.write(f"\nThe workbench does not start: {error}\n\n")
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would add a traceback to what was just said
         raise SystemExit(1) from None
     await run_in_threadpool(_import_what_pages_need)
     if ours.workbench.settings.demo_on:

@@ -69,18 +69,26 @@ class UsageTable:
     def line(self) -> str:
         """The line that adds up."""
         byok, plan = self.total.byok.answered, self.total.plan.answered
-        return f"{byok:,} answered BYOK requests + {plan:,} plan messages = {self.total.answers:,} answers"
+        own, messages, answers = _many(byok, "answered BYOK request"), _many(plan, "plan message"), self.total.answers
+        return f"{own} + {messages} = {_many(answers, 'answer')}"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures should know, each in a sentence."""
         both = self.total.byok + self.total.plan
-        unpriced = self.total.byok.unpriced
+        unpriced, priced = self.total.byok.unpriced, self.total.byok.cost_pico is not None
+        unpriced_so = "the cost is at least the total shown." if priced else "what it cost is not known here."
         found = (
-            (unpriced, f"{_calls(unpriced)} unpriced: the cost is at least the total shown."),
-            (both.uncounted, f"{_calls(both.uncounted)} without token counts: the tokens are at least those shown."),
-            (both.open, f"{_calls(both.open)} still open: in no figure until it ends, but a plan message is held."),
-            (both.unanswered, f"{_calls(both.unanswered)} stopped or cut off before any text: counted nowhere."),
+            (unpriced, f"{_many(unpriced, 'call')} unpriced: {unpriced_so}"),
+            (
+                both.uncounted,
+                f"{_many(both.uncounted, 'call')} without token counts: the tokens are at least those shown.",
+            ),
+            (
+                both.open,
+                f"{_many(both.open, 'call')} still open: in no figure until it ends, but a plan message is held.",
+            ),
+            (both.unanswered, f"{_many(both.unanswered, 'call')} stopped or cut off before any text: counted nowhere."),
         )
         return tuple(sentence for count, sentence in found if count)
 
@@ -194,5 +202,5 @@ def _checked(month: str) -> str:
     raise InvalidInputError(f"{month!r} is not a month.", field="month", next_step="Write it as 2026-11.")
 
 
-def _calls(count: int) -> str:
-    return f"{count:,} call{'' if count == 1 else 's'}"
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

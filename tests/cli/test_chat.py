@@ -52,7 +52,7 @@ def test_each_answer_is_a_request_in_usage_and_no_plan_message(byok: Byok, acme:
 def test_usage_is_a_table_with_a_line_that_adds_up(byok: Byok, acme: str) -> None:
     byok("chat", "--company", acme, "--model", "byok:loop/small", "Hi")
     done = byok("usage", "--company", acme)
-    assert "1 answered BYOK requests + 0 plan messages = 1 answers" in done.out
+    assert "1 answered BYOK request + 0 plan messages = 1 answer" in done.out
 
 
 def test_a_month_that_is_none_is_wrong_usage(byok: Byok, acme: str) -> None:

@@ -115,7 +115,7 @@ def test_from_a_pasted_key_to_a_streamed_answer_and_a_usage_row(page: Page, own_
     ask(page, "Say hello in one short sentence.")
     expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=60_000)
     go(page, "Usage")
-    expect(page.get_by_text("3 answered BYOK requests + 1 plan messages = 4 answers")).to_be_visible()
+    expect(page.get_by_text("3 answered BYOK requests + 1 plan message = 4 answers")).to_be_visible()
     expect(page.get_by_text("Plan · 9,999 of 10,000 left")).to_be_visible()
 
     # The BYOK model becomes a chatbot's default.

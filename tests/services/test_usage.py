@@ -83,7 +83,7 @@ def test_an_empty_month_is_all_zeros(one: TalkWorld) -> None:
 
 def test_the_line_adds_up(one: TalkWorld) -> None:
     use(one)
-    assert one.usage().month(one.ada).line == "2 answered BYOK requests + 1 plan messages = 3 answers"
+    assert one.usage().month(one.ada).line == "2 answered BYOK requests + 1 plan message = 3 answers"
 
 
 def test_a_total_with_an_unpriced_call_says_at_least(one: TalkWorld) -> None:

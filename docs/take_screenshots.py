@@ -1,0 +1,98 @@
+"""Takes the pictures in README from the running product: a fresh demo, the built-in model, a real Chromium.
+
+Run it with `uv run python docs/take_screenshots.py [folder]`; the folder is `docs/images` unless given.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.e2e.conftest import FLAGS, HOW, Server, find_chromium, make_server, settled, sign_in  # noqa: E402
+from tests.e2e.steps import ask, choose  # noqa: E402
+
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+MODEL = "Model (for each message)"
+
+
+def save_local_key(page: Page, home: Path) -> None:
+    """Walks Add Key for the built-in model, as a person would."""
+    page.goto(page.url.split("?")[0].rstrip("/") + "/api-keys")
+    page.get_by_role("button", name="Add Key").click()
+    page.get_by_role("dialog").get_by_text("Local (llama.cpp)", exact=True).click()
+    page.get_by_role("dialog").get_by_text("Show the built-in model's key").click()
+    page.get_by_role("dialog").locator("code").last.wait_for()
+    settled(page)
+    page.get_by_label("Local (llama.cpp) key").fill((home / "local.key").read_text().strip())
+    page.get_by_role("dialog").get_by_role("button", name="Test", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    settled(page)
+
+
+def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, *, first: bool) -> None:
+    """One walk through the pages in one size and theme."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+    page = context.new_page()
+    taken = [0]
+
+    def shoot(name: str) -> None:
+        settled(page)
+        page.wait_for_timeout(600)  # fonts and fades
+        taken[0] += 1
+        page.screenshot(path=folder / f"{name}-{size}-{theme}.png")
+
+    page.goto(server.url)
+    page.get_by_role("button", name="Continue as Ada - Pro admin").wait_for()
+    shoot("sign-in")
+    sign_in(page, server)
+    if first:
+        save_local_key(page, server.home)
+    page.goto(server.url)
+    choose(page, MODEL, "Your key")
+    ask(page, "Give me three tips for a good night's sleep, as a numbered list.")
+    page.get_by_text(re.compile(r"first token \d+")).wait_for(timeout=90_000)
+    shoot("playground")
+    for name in ("api-keys", "chatbot-settings", "usage"):
+        page.goto(f"{server.url}/{name}")
+        shoot(name)
+    page.goto(f"{server.url}/api-keys")
+    page.get_by_role("button", name="Add Key").click()
+    page.get_by_role("dialog").wait_for()
+    shoot("add-key")
+    context.close()
+
+
+def main() -> None:
+    """Takes them all; the README's picture is the desktop's, light."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            raise SystemExit(HOW)
+        server = make_server(Path(home))
+        server.start()
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            walks = [(size, theme) for size in SIZES for theme in ("light", "dark")]
+            for number, (size, theme) in enumerate(walks if len(sys.argv) > 1 else walks[:1]):
+                tour(browser, server, folder, size, theme, first=number == 0)
+        finally:
+            browser.close()
+            server.stop()
+    if len(sys.argv) == 1:
+        for picture in folder.glob("*-desktop-light.png"):
+            picture.replace(folder / picture.name.replace("-desktop-light", ""))
+
+
+if __name__ == "__main__":
+    main()
