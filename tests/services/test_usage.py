@@ -86,13 +86,32 @@ def test_the_line_adds_up(one: TalkWorld) -> None:
     assert one.usage().month(one.ada).line == "2 answered BYOK requests + 1 plan message = 3 answers"
 
 
+def unprice(one: TalkWorld, *, all_of_them: bool) -> None:
+    attempts = metadata.tables["attempt"]
+    with one.db.write_core() as connection:
+        byok = attempts.c.source == "byok"
+        if not all_of_them:
+            byok &= attempts.c.id == sa.select(sa.func.min(attempts.c.id)).where(byok).scalar_subquery()
+        connection.execute(sa.update(attempts).where(byok).values(cost_pico=None))
+        connection.execute(sa.update(attempts).where(attempts.c.cost_pico.is_not(None)).values(cost_pico=7))
+
+
 def test_a_total_with_an_unpriced_call_says_at_least(one: TalkWorld) -> None:
     use(one)
     with one.db.write_core() as connection:
-        connection.execute(sa.update(metadata.tables["attempt"]).values(cost_pico=None))
+        connection.execute(sa.update(metadata.tables["attempt"]).values(cost_pico=5))
+    unprice(one, all_of_them=False)
+    table = one.usage().month(one.ada)
+    assert table.total.byok.cost_pico == 7
+    assert table.notes == ("1 call unpriced: the cost is at least the total shown.",)
+
+
+def test_a_month_without_any_price_says_that_its_cost_is_not_known(one: TalkWorld) -> None:
+    use(one)
+    unprice(one, all_of_them=True)
     table = one.usage().month(one.ada)
     assert table.total.byok.cost_pico is None
-    assert table.notes == ("2 calls unpriced: the cost is at least the total shown.",)
+    assert table.notes == ("2 calls unpriced: what it cost is not known here.",)
 
 
 def test_a_member_sees_his_own_usage_and_what_is_left_for_all(one: TalkWorld) -> None:
