@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from web.markdown import Blocks
 PATH = "/app/stream"
 FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
 REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
+SHARE = 8  # a text that is costly to render is rendered less often: at most an eighth of the loop's time goes into it
 MOST = 16  # answers on one connection
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
@@ -80,7 +82,7 @@ async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str
     watched = [_Watched(one, bench.runner.live(one)) for one in answer_ids]
     first = True
     while True:
-        sent = False
+        sent, began = False, time.perf_counter()
         for one in (w for w in watched if not w.ended):
             if one.live is not None:
                 if one.live.version == one.version:
@@ -101,7 +103,7 @@ async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str
             return
         if not sent:
             yield ": still here\n\n"
-        await asyncio.sleep(FRAME)
+        await asyncio.sleep(max(FRAME, SHARE * (time.perf_counter() - began)))
         open_lives = {w.live: w.version for w in watched if w.live is not None and not w.ended}
         remote = any(w.live is None and not w.ended for w in watched)
         if remote:
