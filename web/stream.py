@@ -44,12 +44,15 @@ class _Watched:
         self.answer_id, self.live = answer_id, live
         self.version = -1
         self.ended = False
+        self.cost = 0.0  # seconds that the last rendering took
         self._blocks = Blocks()
         self._html: dict[int, str] = {}
 
     def event(self, text: str, *, running: bool, first: bool) -> str | None:
         """What the browser must change to show `text`; None where nothing did."""
+        began = time.perf_counter()
         changes = [[index, *self._difference(index, html)] for index, html in self._blocks.feed(text)]
+        self.cost = time.perf_counter() - began
         message: dict[str, Any] = {"a": str(self.answer_id)}
         if first:
             message["reset"] = 1
@@ -77,12 +80,21 @@ def _same(before: str, after: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(after))
 
 
+def _kept(actor: Actor, answer_id: UUID) -> tuple[str, bool]:
+    """The text that the database has of an answer which another process writes, and whether it still grows."""
+    try:
+        answer = workbench().conversations.answer(actor, answer_id)
+    except NotFoundError:  # deleted meanwhile
+        return "", False
+    return answer.text, answer.running
+
+
 async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str]:
     bench = workbench()
     watched = [_Watched(one, bench.runner.live(one)) for one in answer_ids]
     first = True
     while True:
-        sent, began = False, time.perf_counter()
+        sent = False
         for one in (w for w in watched if not w.ended):
             if one.live is not None:
                 if one.live.version == one.version:
@@ -91,8 +103,7 @@ async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str
                 one.version = now.version
                 text, running = now.text, now.state == "running"
             else:
-                answer = await run_in_threadpool(bench.conversations.answer, actor, one.answer_id)
-                text, running = answer.text, answer.state == "running"
+                text, running = await run_in_threadpool(_kept, actor, one.answer_id)
             event = one.event(text, running=running, first=first)
             if event is not None:
                 sent = True
@@ -103,7 +114,7 @@ async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str
             return
         if not sent:
             yield ": still here\n\n"
-        await asyncio.sleep(max(FRAME, SHARE * (time.perf_counter() - began)))
+        await asyncio.sleep(max(FRAME, SHARE * sum(one.cost for one in watched if not one.ended)))
         open_lives = {w.live: w.version for w in watched if w.live is not None and not w.ended}
         remote = any(w.live is None and not w.ended for w in watched)
         if remote:
