@@ -82,7 +82,9 @@ def install(logger: logging.Logger | None = None) -> None:
 
 def quiet_http() -> None:
     """Keeps the HTTP libraries from logging requests: addresses at INFO, headers at DEBUG."""
-    for name in ("httpx", "httpcore"):
+    # A logger further down may have been given a level of its own, and then does not ask the one above.
+    known = [name for name in list(logging.Logger.manager.loggerDict) if name.startswith(("httpx.", "httpcore."))]
+    for name in ("httpx", "httpcore", *known):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

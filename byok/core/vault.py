@@ -146,6 +146,9 @@ class Vault:
 
     def _open(self, sealed: Sealed, place: Place, stored_origin: str) -> str:
         plain = sealing.unlock(self._data_key(sealed, place, stored_origin), sealed.ciphertext, sealed.nonce)
+        # Not `decode`: its error would carry what it could not read, and that is a key.
+        if not plain.isascii():
+            raise KeyUnreadableError
         return plain.decode("ascii")
 
     def _packed(self, key: bytes, company_id: UUID) -> bytes:
