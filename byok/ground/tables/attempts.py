@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from byok.ground.tables.types import belongs_to, moment, primary_key
+from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
 
 
 class Attempt(SQLModel, table=True):
@@ -24,12 +24,7 @@ class Attempt(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_attempt_company_time", "company_id", "reserved_at"),
         sa.Index("ix_attempt_plan", "company_id", "source", "month", "status", "answered"),
-        sa.Index(
-            "ix_attempt_open",
-            "process_id",
-            sqlite_where=sa.text("status = 'reserved'"),
-            postgresql_where=sa.text("status = 'reserved'"),
-        ),
+        partial_index("ix_attempt_open", "process_id", where="status = 'reserved'"),
     )
 
     id: UUID = primary_key()

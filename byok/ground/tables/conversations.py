@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from byok.ground.tables.types import belongs_to, moment, primary_key
+from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
 
 
 class Conversation(SQLModel, table=True):
@@ -64,12 +64,7 @@ class Answer(SQLModel, table=True):
     __tablename__ = "answer"
     __table_args__ = (
         sa.UniqueConstraint("turn_id", "column_id", "version"),
-        sa.Index(
-            "ix_answer_running",
-            "process_id",
-            sqlite_where=sa.text("state = 'running'"),
-            postgresql_where=sa.text("state = 'running'"),
-        ),
+        partial_index("ix_answer_running", "process_id", where="state = 'running'"),
     )
 
     id: UUID = primary_key()

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from byok.ground.tables.types import belongs_to, moment, primary_key
+from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
 
 
 class SealedColumns(SQLModel):
@@ -44,14 +44,7 @@ class ApiKey(SealedColumns, VerdictColumns, table=True):
 
     __tablename__ = "api_key"
     __table_args__ = (
-        sa.Index(
-            "uq_api_key_default",
-            "company_id",
-            "provider_id",
-            unique=True,
-            sqlite_where=sa.text("is_default"),
-            postgresql_where=sa.text("is_default"),
-        ),
+        partial_index("uq_api_key_default", "company_id", "provider_id", where="is_default", unique=True),
     )
 
     id: UUID = primary_key()

@@ -64,4 +64,17 @@ def belongs_to(
     return Field(default, foreign_key=target, ondelete=ondelete, nullable=nullable, index=index)
 
 
-__all__ = ["UUID", "UtcMoment", "belongs_to", "metadata", "moment", "primary_key"]
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """An index over the rows for which `where` (SQL) holds."""
+    index = sa.Index(name, *columns, unique=unique, sqlite_where=sa.text(where))
+
+    # PostgreSQL's own word for it is added late: to name it here would import its drivers into every process.
+    @sa.event.listens_for(metadata, "before_create")
+    def on_create(_: sa.MetaData, connection: sa.Connection, **__: Any) -> None:
+        if connection.dialect.name == "postgresql":
+            index.dialect_options["postgresql"]["where"] = sa.text(where)
+
+    return index
+
+
+__all__ = ["UUID", "UtcMoment", "belongs_to", "metadata", "moment", "partial_index", "primary_key"]
