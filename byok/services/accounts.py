@@ -14,7 +14,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from byok.core.plans import Plan, Plans
 from byok.core.vault import Vault
@@ -23,8 +23,11 @@ from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.ids import new_id
 from byok.ground.tables import BrowserSession, Company, Person, Ticket
+from byok.ground.tables.types import metadata
 from byok.services.access import Actor
 from byok.services.passwords import COST, hash_password
+
+_p, _c = metadata.tables["person"].c, metadata.tables["company"].c
 
 Role = Literal["admin", "member"]
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -100,12 +103,12 @@ class Accounts:
             if session.exec(select(Company.id).where(Company.slug == slug)).first():
                 raise InvalidInputError(f"There is a company {slug!r} already.", field="slug")
             session.add(company)
-        return self._view(company, people=0)
+        return self.company(slug)
 
     def companies(self) -> list[CompanyView]:
         """All companies, by slug."""
         with self._db.read() as session:
-            return [self._view(company, people=people) for company, people in self._with_people(session)]
+            return self._with_people(session)
 
     def company(self, slug: str) -> CompanyView:
         """The company of that slug.
@@ -114,9 +117,10 @@ class Accounts:
             NotFoundError: there is none.
         """
         with self._db.read() as session:
-            for company, people in self._with_people(session, slug=slug):
-                return self._view(company, people=people)
-        raise _no_company(slug)
+            found = self._with_people(session, slug=slug)
+        if not found:
+            raise _no_company(slug)
+        return found[0]
 
     def set_plan(self, slug: str, plan: str) -> CompanyView:
         """Moves a company to a plan. Its keys stay, sealed, whatever the plan.
@@ -198,21 +202,17 @@ class Accounts:
             person = session.exec(select(Person).where(Person.username == clean_username(username))).first()
             return None if person is None or person.disabled_at else (person.id, person.password_hash)
 
-    def _with_people(self, session: Session, *, slug: str | None = None) -> list[tuple[Company, int]]:
-        people = (
-            select(func.count(col(Person.id)))
-            .where(Person.company_id == Company.id, col(Person.disabled_at).is_(None))
-            .correlate(Company)
-            .scalar_subquery()
-        )
-        query = sa.select(Company, people).order_by(col(Company.slug))
+    def _with_people(self, session: Session, *, slug: str | None = None) -> list[CompanyView]:
+        active = sa.select(sa.func.count()).where(_p.company_id == _c.id, _p.disabled_at.is_(None))
+        people = active.scalar_subquery().label("people")
+        query = sa.select(_c.id, _c.slug, _c.name, _c.plan, _c.sample, _c.created_at, people)
         if slug is not None:
-            query = query.where(col(Company.slug) == slug)
-        return [(company, count) for company, count in session.execute(query)]
-
-    def _view(self, company: Company, *, people: int) -> CompanyView:
-        plan = self._plans.get(company.plan)
-        return CompanyView(company.id, company.slug, company.name, plan, company.sample, company.created_at, people)
+            query = query.where(_c.slug == slug)
+        rows = session.connection().execute(query.order_by(_c.slug))
+        return [
+            CompanyView(row.id, row.slug, row.name, self._plans.get(row.plan), row.sample, row.created_at, row.people)
+            for row in rows
+        ]
 
 
 def clean_username(typed: str) -> str:

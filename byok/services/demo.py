@@ -148,10 +148,9 @@ class Demo:
         """
         self._only_when_on()
         with self._db.write() as session:
-            company = admit(session, actor, self._plans, admin=True).company
-            if not company.sample:
+            if not admit(session, actor, self._plans, admin=True).company.sample:
                 raise NotAllowedError("Only the demo's companies can be switched here.")
-            company.plan = self._plans.get("pro").id
+            session.get_one(Company, actor.company_id).plan = self._plans.get("pro").id
 
     def _hash(self) -> str:
         return hash_password(SecretStr(self.password), cost=self._cost)

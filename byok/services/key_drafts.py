@@ -60,7 +60,8 @@ class KeyDrafts:
         secret = clean_key(pasted.get_secret_value())
         now = self._clock()
         with self._db.write() as session:
-            company = admit(session, actor, self._plans, admin=True, byok=True).company
+            admit(session, actor, self._plans, admin=True, byok=True)
+            company = session.get_one(Company, actor.company_id)
             provider = self._catalogue.get(provider_id)
             if replaces is not None:
                 self._replaced(session, actor, replaces, provider)
@@ -191,7 +192,7 @@ class KeyDrafts:
             id=draft.key_id,
             company_id=company_id,
             provider_id=provider_id,
-            label=self._labels.judge(session, grant.company, draft, label, key_id=draft.key_id),
+            label=self._labels.judge(session, session.get_one(Company, company_id), draft, label, key_id=draft.key_id),
             is_default=held == 0,
             added_by=draft.person_id,
             added_by_name=grant.person.name if grant.person else "",

@@ -5,19 +5,54 @@ Refuses a row whose stored origin is no longer the catalogue's, before anything 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
 
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LocalModel
 from byok.core.vault import AUTH_HEADERS, Place, Vault
 from byok.ground.errors import KeyUnreadableError, NotFoundError
 from byok.ground.tables import ApiKey, KeyDraft
+from byok.ground.tables.types import metadata
 
 if TYPE_CHECKING:
     import httpx
 
+
+@dataclass(frozen=True, slots=True)
+class SavedKey:
+    """A saved key as sending needs it: its columns, read without the ORM, which costs more than all the rest."""
+
+    id: UUID
+    company_id: UUID
+    provider_id: str
+    label: str
+    hint: str
+    is_default: bool
+    origin: str
+    seal_version: int
+    master_key_id: str
+    data_key: bytes = field(repr=False)
+    data_key_nonce: bytes = field(repr=False)
+    ciphertext: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+
+
 SealedRow = ApiKey | KeyDraft
+UsableRow = SealedRow | SavedKey
+
+_k = metadata.tables["api_key"].c
+_SAVED = sa.select(*(_k[one.name] for one in fields(SavedKey))).where(
+    _k.company_id == sa.bindparam("whose"), _k.provider_id == sa.bindparam("of")
+)
+
+
+def saved_keys(connection: sa.Connection, *, company_id: UUID, provider_id: str) -> list[SavedKey]:
+    """A company's keys of one provider."""
+    return [SavedKey(*row) for row in connection.execute(_SAVED, {"whose": company_id, "of": provider_id})]
 
 
 class KeyUse:
@@ -33,12 +68,12 @@ class KeyUse:
         except NotFoundError:
             return None
 
-    def opens(self, row: SealedRow) -> bool:
+    def opens(self, row: UsableRow) -> bool:
         """Whether the row can be used: provider known, address unchanged, data key readable. Never raises."""
         provider = self.provider(row.provider_id)
         return provider is not None and self._vault.readable(row, place=_place_at(row, provider))
 
-    def auth(self, row: SealedRow) -> httpx.Auth:
+    def auth(self, row: UsableRow) -> httpx.Auth:
         """What writes the key into a request's header, at that moment and not before.
 
         Raises:
@@ -61,12 +96,12 @@ class KeyUse:
         return provider.base_url if provider.launch == "none" else self._local.base_url()
 
 
-def _place_at(row: SealedRow, provider: Provider) -> Place:
+def _place_at(row: UsableRow, provider: Provider) -> Place:
     """Where a row may be opened for use: at the catalogue's present address, whatever the row says of its own."""
     return replace(place_of(row), origin=provider.binding)
 
 
-def place_of(row: SealedRow) -> Place:
+def place_of(row: UsableRow) -> Place:
     """What the row says it is sealed for: to seal it anew, not to use it.
 
     A draft is sealed under the id that its key has, or will have.

@@ -21,7 +21,7 @@ from byok.core.wire import Finding, Wire
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import NotFoundError
-from byok.ground.tables import ApiKey, Chatbot, KeyDraft, ModelMenu
+from byok.ground.tables import ApiKey, Chatbot, Company, KeyDraft, ModelMenu
 from byok.services.access import Actor, admit
 from byok.services.company_locks import lock_company
 from byok.services.erasure import Erasures
@@ -164,8 +164,9 @@ class Keys:
             NotFoundError: no such key.
         """
         with self._db.write() as session:
-            company = admit(session, actor, self._plans, admin=True, byok=True).company
-            lock_company(session, company.id)
+            admit(session, actor, self._plans, admin=True, byok=True)
+            lock_company(session, actor.company_id)
+            company = session.get_one(Company, actor.company_id)
             key = _own(session, actor, key_id)
             key.label = self._labels.judge(session, company, key, label, key_id=key.id)
             session.add(key)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LocalModel
@@ -28,9 +28,8 @@ from byok.ground.errors import (
     ProPlanNeededError,
 )
 from byok.ground.settings import Settings
-from byok.ground.tables import ApiKey
 from byok.services.access import Grant
-from byok.services.key_use import KeyUse
+from byok.services.key_use import KeyUse, SavedKey, saved_keys
 
 if TYPE_CHECKING:
     import httpx
@@ -111,7 +110,7 @@ class Routes:
 
     def _judge(
         self, session: Session, grant: Grant, name: ModelName, key_id: UUID | None
-    ) -> tuple[Provider, ApiKey | None]:
+    ) -> tuple[Provider, SavedKey | None]:
         try:
             provider = self._catalogue.get(name.provider_id)
         except NotFoundError:
@@ -141,12 +140,10 @@ class Routes:
         elif not self._local.installed:
             raise ModelGoneError(self._local.missing)
 
-    def _own_key(self, session: Session, grant: Grant, provider: Provider, key_id: UUID | None) -> ApiKey:
+    def _own_key(self, session: Session, grant: Grant, provider: Provider, key_id: UUID | None) -> SavedKey:
         if not grant.plan.byok:
             raise ProPlanNeededError(f"Own keys are not part of the {grant.plan.name} plan.")
-        keys = session.exec(
-            select(ApiKey).where(ApiKey.company_id == grant.company.id, ApiKey.provider_id == provider.id)
-        ).all()
+        keys = saved_keys(session.connection(), company_id=grant.company.id, provider_id=provider.id)
         if key_id is not None:
             key = next((key for key in keys if key.id == key_id), None)
             if key is None:
