@@ -30,6 +30,7 @@ _USED = sa.select(sa.func.count()).where(
     _a.month == sa.bindparam("of"),
     (_a.status == "reserved") | _a.answered,
 )
+_RESERVE = sa.insert(ATTEMPTS)
 _SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
 
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
@@ -103,7 +104,7 @@ def reserve(
             raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
     attempt_id = new_id()
     connection.execute(
-        sa.insert(ATTEMPTS),
+        _RESERVE,
         {
             "id": attempt_id,
             "company_id": company_id,

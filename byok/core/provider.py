@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import date
+from functools import cached_property
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -94,7 +95,7 @@ class Provider(BaseModel):
         """Whether it can be chatted with: it speaks the OpenAI-compatible protocol."""
         return self.protocol == "openai_chat"
 
-    @property
+    @cached_property
     def binding(self) -> str:
         """What a sealed key is bound to: the origin of the base URL, or the id where the address changes."""
         if self.launch != "none":

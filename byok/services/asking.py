@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
 
 from byok.core import ledger
 from byok.core.live import Live
@@ -26,7 +25,7 @@ from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError
 from byok.ground.ids import new_id
 from byok.ground.tables.types import metadata
-from byok.services.access import Actor, Grant, admit
+from byok.services.access import Actor, Grant, Reads, admit
 from byok.services.conversation_rows import begin, go_on, name_after, title_of
 from byok.services.conversation_views import Asked
 from byok.services.history import History, read_history, system_message
@@ -34,6 +33,7 @@ from byok.services.routes import Route
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
+_ADD_TURN, _ADD_ANSWER = sa.insert(TURNS), sa.insert(ANSWERS)
 
 Calls = ChatCall | Callable[[], ChatCall]
 LONGEST = 200_000  # characters of one message
@@ -42,7 +42,7 @@ LONGEST = 200_000  # characters of one message
 class FindsRoutes(Protocol):
     """What asking needs of `services.routes`."""
 
-    def find(self, session: Session, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
+    def find(self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
         """How to call that model, or an error that says why not."""
         ...
 
@@ -67,13 +67,12 @@ class Asking:
         text = message(text)
         process_id, at = self._runner.enlist(), self._clock()
         turn_id, answer_id = new_id(), new_id()
-        with self._db.write() as session:
-            grant = admit(session, actor, self._plans)
-            route = self._routes.find(session, grant, model, key_id=key_id)
-            connection = session.connection()
+        with self._db.write_core() as connection:
+            grant = admit(connection, actor, self._plans)
+            route = self._routes.find(connection, grant, model, key_id=key_id)
             if conversation_id is None:
                 column = begin(
-                    session, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=at, title=title_of(text)
+                    connection, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=at, title=title_of(text)
                 )
                 history = History(None, ())
             else:
@@ -84,12 +83,12 @@ class Asking:
             conversation_id = column.conversation_id
             parts = [{"type": "text", "text": text}]
             turn = {"id": turn_id, "conversation_id": conversation_id, "parent_id": history.last_turn, "parts": parts}
-            connection.execute(sa.insert(TURNS), {**turn, "created_at": at})
+            connection.execute(_ADD_TURN, {**turn, "created_at": at})
             answer = {"id": answer_id, "turn_id": turn_id, "column_id": column.id, "process_id": process_id}
             ran_with: dict[str, Any] = {"parameters": column.parameters, "system_prompt": column.system_prompt}
             # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
             ran_with |= {"model": str(model), "key_id": str(key_id) if key_id else None}
-            connection.execute(sa.insert(ANSWERS), {**answer, "configuration": ran_with, "created_at": at})
+            connection.execute(_ADD_ANSWER, {**answer, "configuration": ran_with, "created_at": at})
             attempt_id = self._reserve(
                 connection,
                 grant,
@@ -112,10 +111,10 @@ class Asking:
         """See `Conversations.ask_once`."""
         text = message(text)
         process_id, at = self._runner.enlist(), self._clock()
-        with self._db.write() as session:
-            grant = admit(session, actor, self._plans)
-            route = self._routes.find(session, grant, model, key_id=key_id)
-            attempt_id = self._reserve(session.connection(), grant, route, process_id=process_id, at=at)
+        with self._db.write_core() as connection:
+            grant = admit(connection, actor, self._plans)
+            route = self._routes.find(connection, grant, model, key_id=key_id)
+            attempt_id = self._reserve(connection, grant, route, process_id=process_id, at=at)
         messages = (*system_message(system), {"role": "user", "content": text})
         return self._runner.submit(
             Job(attempt_id, grant.company.id, _ready(route, messages, parameters), key_id=route.key_id)
@@ -123,10 +122,10 @@ class Asking:
 
     def start(self, actor: Actor, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None) -> UUID:
         """See `Conversations.start`; the new conversation's id."""
-        with self._db.write() as session:
-            grant = admit(session, actor, self._plans)
+        with self._db.write_core() as connection:
+            grant = admit(connection, actor, self._plans)
             return begin(
-                session, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=self._clock()
+                connection, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=self._clock()
             ).conversation_id
 
     def _reserve(

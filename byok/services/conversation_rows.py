@@ -8,17 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
 
 from byok.core.model_names import ModelName
 from byok.ground.errors import NotAllowedError, NotFoundError
 from byok.ground.ids import new_id
-from byok.ground.tables import Chatbot
 from byok.ground.tables.types import metadata
 from byok.services.access import Grant
 
 CONVERSATIONS = metadata.tables["conversation"]
 COLUMNS = metadata.tables["conversation_column"]
+CHATBOTS = metadata.tables["chatbot"]
+_ADD_CONVERSATION, _ADD_COLUMN = sa.insert(CONVERSATIONS), sa.insert(COLUMNS)
 
 TITLE = 60  # characters
 
@@ -49,7 +49,7 @@ class OpenColumn:
 
 
 def begin(
-    session: Session,
+    connection: sa.Connection,
     grant: Grant,
     *,
     chatbot_id: UUID | None,
@@ -69,19 +69,21 @@ def begin(
     parameters: dict[str, Any] = {}
     system_prompt = ""
     if chatbot_id is not None:
-        bot = session.get(Chatbot, chatbot_id)
-        if bot is None or bot.company_id != grant.company.id:
+        b = CHATBOTS.c
+        its = sa.select(b.temperature, b.max_tokens, b.system_prompt)
+        bot = connection.execute(its.where(b.id == chatbot_id, b.company_id == grant.company.id)).one_or_none()
+        if bot is None:
             raise NotFoundError("There is no such chatbot.")
         wanted = {"temperature": bot.temperature, "max_tokens": bot.max_tokens}
         parameters = {name: value for name, value in wanted.items() if value is not None}
         system_prompt = bot.system_prompt
-    connection, made = session.connection(), OpenColumn(new_id(), chatbot_id, new_id(), parameters, system_prompt)
+    made = OpenColumn(new_id(), chatbot_id, new_id(), parameters, system_prompt)
     owner = {"company_id": grant.company.id, "person_id": grant.person.id, "chatbot_id": chatbot_id}
     row = {"id": made.conversation_id, **owner, "title": title, "sample": False, "created_at": at, "updated_at": at}
-    connection.execute(sa.insert(CONVERSATIONS), row)
+    connection.execute(_ADD_CONVERSATION, row)
     asked = {"model": str(model), "key_id": key_id, "parameters": parameters, "system_prompt": system_prompt}
     column = {"id": made.id, "conversation_id": made.conversation_id, "position": 0, **asked}
-    connection.execute(sa.insert(COLUMNS), column)
+    connection.execute(_ADD_COLUMN, column)
     return made
 
 

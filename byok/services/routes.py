@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session
 
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LocalModel
@@ -28,7 +27,7 @@ from byok.ground.errors import (
     ProPlanNeededError,
 )
 from byok.ground.settings import Settings
-from byok.services.access import Grant
+from byok.services.access import Grant, Reads, connection_of
 from byok.services.key_use import KeyUse, SavedKey, saved_keys
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Routes:
         self._vault, self._local = vault, local
         self._use = KeyUse(catalogue=catalogue, vault=vault, local=local)
 
-    def find(self, session: Session, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
+    def find(self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
         """The route of that model.
 
         Args:
@@ -99,7 +98,7 @@ class Routes:
         )
 
     def reason_gone(
-        self, session: Session, grant: Grant, name: ModelName, *, key_id: UUID | None = None
+        self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None
     ) -> ByokError | None:
         """Why `find` would refuse the model, or None where it would not."""
         try:
@@ -109,7 +108,7 @@ class Routes:
         return None
 
     def _judge(
-        self, session: Session, grant: Grant, name: ModelName, key_id: UUID | None
+        self, session: Reads, grant: Grant, name: ModelName, key_id: UUID | None
     ) -> tuple[Provider, SavedKey | None]:
         try:
             provider = self._catalogue.get(name.provider_id)
@@ -140,10 +139,10 @@ class Routes:
         elif not self._local.installed:
             raise ModelGoneError(self._local.missing)
 
-    def _own_key(self, session: Session, grant: Grant, provider: Provider, key_id: UUID | None) -> SavedKey:
+    def _own_key(self, session: Reads, grant: Grant, provider: Provider, key_id: UUID | None) -> SavedKey:
         if not grant.plan.byok:
             raise ProPlanNeededError(f"Own keys are not part of the {grant.plan.name} plan.")
-        keys = saved_keys(session.connection(), company_id=grant.company.id, provider_id=provider.id)
+        keys = saved_keys(connection_of(session), company_id=grant.company.id, provider_id=provider.id)
         if key_id is not None:
             key = next((key for key in keys if key.id == key_id), None)
             if key is None:

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlmodel import Session
 
 from byok.core.catalogue import Catalogue
 from byok.core.model_names import ModelName
@@ -19,7 +18,7 @@ from byok.ground.db import Database
 from byok.ground.errors import ProPlanNeededError
 from byok.ground.ids import new_id
 from byok.ground.tables import Chatbot
-from byok.services.access import Actor, Grant
+from byok.services.access import Actor, Grant, Reads
 from byok.services.conversation_views import AnswerView, Asked
 from byok.services.conversations import Conversations
 from byok.services.routes import Route
@@ -42,7 +41,7 @@ class StubRoutes:
     def __init__(self, fake: FakeProvider) -> None:
         self.fake = fake
 
-    def find(self, session: Session, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
+    def find(self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
         own = name.source == "byok"
         if own and not grant.plan.byok:
             raise ProPlanNeededError("Own keys are not part of it.")
