@@ -17,6 +17,9 @@ import sqlalchemy as sa
 from byok.ground import schema
 from byok.ground.db import Database
 
+# Programs that tests start may keep their compiled modules: else each of them compiles everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 NewUrl = Callable[[], str]
 
 

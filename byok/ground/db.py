@@ -92,7 +92,15 @@ class Database:
             raw.close()
 
     def close(self) -> None:
-        """Gives all connections back. The database must not be used afterwards."""
+        """Gives all connections back, those still at work in another thread as soon as they are done.
+
+        The database must not be used afterwards.
+        """
+
+        @sa.event.listens_for(self.engine, "checkin")
+        def close_late_comers(_: Any, record: sa.pool.ConnectionPoolEntry) -> None:
+            record.invalidate()
+
         self.engine.dispose()
 
 

@@ -268,3 +268,13 @@ def test_every_constraint_of_every_table_has_a_name() -> None:
         if constraint.name is None
     ]
     assert nameless == []
+
+
+def test_a_connection_that_is_at_work_when_the_database_closes_is_closed_as_it_comes_back(any_db: Database) -> None:
+    late = any_db.engine.connect()
+    late.execute(sa.text("select 1"))
+    underneath = late.connection.dbapi_connection
+    any_db.close()
+    late.close()
+    with pytest.raises(Exception, match="closed"):
+        underneath.cursor().execute("select 1")  # type: ignore[union-attr]
