@@ -54,9 +54,9 @@ def _meters(table: UsageTable) -> None:
         st.metric("BYOK requests", formats.count(byok.requests), border=True)
         st.metric("BYOK estimated cost", f"{at_least}{cost}", border=True)
         st.metric("Plan messages", formats.count(table.total.plan.answered), border=True)
-        st.metric(
-            f"{table.plan_name} plan: left of {formats.count(table.allowance)}", formats.count(table.left), border=True
-        )
+        if table.current:
+            of = formats.count(table.allowance)
+            st.metric(f"{table.plan_name} plan: left of {of}", formats.count(table.left), border=True)
     if table.sample:
         st.badge("Sample data", color="gray", icon=":material/science:")
 

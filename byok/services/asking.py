@@ -22,7 +22,7 @@ from byok.core.runner import Runner
 from byok.core.wire import ChatCall
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError
+from byok.ground.errors import InvalidInputError, PlanUsedUpError
 from byok.ground.ids import new_id
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, Reads, admit
@@ -37,6 +37,8 @@ _ADD_TURN, _ADD_ANSWER = sa.insert(TURNS), sa.insert(ANSWERS)
 
 Calls = ChatCall | Callable[[], ChatCall]
 LONGEST = 200_000  # characters of one message
+
+NO_OWN_KEYS = "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once."
 
 
 class FindsRoutes(Protocol):
@@ -140,21 +142,26 @@ class Asking:
         conversation_id: UUID | None = None,
         answer_id: UUID | None = None,
     ) -> UUID:
-        return ledger.reserve(
-            connection,
-            company_id=grant.company.id,
-            process_id=process_id,
-            name=route.name,
-            at=at,
-            plan_messages=grant.plan.messages,
-            person_id=grant.person.id if grant.person else None,
-            chatbot_id=chatbot_id,
-            conversation_id=conversation_id,
-            answer_id=answer_id,
-            key_id=route.key_id,
-            key_label=route.key_label,
-            key_hint=route.key_hint,
-        )
+        try:
+            return ledger.reserve(
+                connection,
+                company_id=grant.company.id,
+                process_id=process_id,
+                name=route.name,
+                at=at,
+                plan_messages=grant.plan.messages,
+                person_id=grant.person.id if grant.person else None,
+                chatbot_id=chatbot_id,
+                conversation_id=conversation_id,
+                answer_id=answer_id,
+                key_id=route.key_id,
+                key_label=route.key_label,
+                key_hint=route.key_hint,
+            )
+        except PlanUsedUpError as error:
+            if grant.plan.byok:
+                raise
+            raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS) from None
 
 
 def message(text: str) -> str:

@@ -54,6 +54,12 @@ class UsageTable:
     used: int
     plan_name: str
     plan_sample: bool
+    running_month: str
+
+    @property
+    def current(self) -> bool:
+        """Whether it is the month that runs, so that something may be left of its allowance."""
+        return self.month == self.running_month
 
     @property
     def left(self) -> int:
@@ -146,6 +152,7 @@ class Usage:
             used=used,
             plan_name=grant.plan.name,
             plan_sample=grant.plan.sample,
+            running_month=month_of(self._clock()),
         )
 
     def months(self, actor: Actor) -> list[str]:
