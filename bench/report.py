@@ -22,9 +22,9 @@ class Report:
         self._lines: list[str] = []
         self.met = True
         self.add(title)
-        self.add(
-            f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-        )
+        machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+        # What else runs on the machine makes everything slower, so a reader must know of it.
+        self.add(f"Python {platform.python_version()}, {machine}, load of the last minute {os.getloadavg()[0]:.1f}")
 
     def add(self, line: str = "") -> None:
         """One line."""
