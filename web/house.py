@@ -5,6 +5,7 @@ Pages reach identity and services through here and nowhere else, so that a test 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,9 +30,13 @@ class House:
     token: Callable[[], str | None] = field(default=_cookie_token)
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def house() -> House:
-    """The process's one holder, opened when first asked for."""
+    """The process's one holder, opened when first asked for.
+
+    Not one of Streamlit's caches: a single message from any browser, signed in or not, empties those, and a second
+    workbench would then be opened beside the first.
+    """
     return House(Workbench.open(what="app"))
 
 

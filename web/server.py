@@ -28,8 +28,6 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     PagesManager.uses_pages_directory = False
     redaction.install()
     redaction.quiet_http()
-    # The holder is a cached resource, made here before any page run: Streamlit would warn that there is none yet.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     try:
         ours = await run_in_threadpool(house)
     except SettingsError as error:

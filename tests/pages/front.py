@@ -130,12 +130,12 @@ def empty_house(home: Path) -> Iterator[None]:
         patch.setenv("BYOK_DEMO", "0")
         _front_door_only(patch)
         _no_foreign_components(patch)
-        house.clear()
+        house.cache_clear()
         house().workbench.close()
         try:
             yield
         finally:
-            house.clear()
+            house.cache_clear()
 
 
 def _front_door_only(patch: pytest.MonkeyPatch) -> None:
