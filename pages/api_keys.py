@@ -20,7 +20,7 @@ def page() -> None:
         may_add = who.is_admin and who.plan.byok
         if may_add and st.button("Add Key", type="primary", icon=":material/add:"):
             key_dialogs.forget_draft()
-            key_dialogs.add(who)
+            key_dialogs.add()
     st.caption(f"Billed directly by the provider. {parts.NO_MARKUP}")
     if not who.is_admin:
         st.info(
@@ -91,14 +91,14 @@ def _actions(who: Identity, key: KeyView) -> None:
                 _test_again(who, key)
             if st.button("Replace", key=f"replace-{key.id}", icon=":material/sync:"):
                 key_dialogs.forget_draft()
-                key_dialogs.replace(who, key)
+                key_dialogs.replace(key)
             if not key.is_default and st.button("Make default", key=f"default-{key.id}", icon=":material/star:"):
                 workbench().keys.make_default(who.actor, key.id)
                 st.rerun()
             if st.button("What we store", key=f"stored-{key.id}", icon=":material/database:"):
-                key_dialogs.stored(who, key)
+                key_dialogs.stored(key)
         if st.button("Delete", key=f"delete-{key.id}", icon=":material/delete:"):
-            key_dialogs.delete(who, key)
+            key_dialogs.delete(key)
 
 
 def _test_again(who: Identity, key: KeyView) -> None:

@@ -17,7 +17,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Chatbot Settings", anchor=False, width="content")
         if who.is_admin and st.button("New chatbot", type="primary", icon=":material/add:"):
-            _edit(who, None)
+            _edit(None)
     if not who.is_admin:
         st.caption("You can use these chatbots in the Playground. Admins of your company edit them.")
     bots = workbench().chatbots.list(who.actor)
@@ -39,7 +39,7 @@ def _card(who: Identity, bot: ChatbotView) -> None:
             if bot.model is not None:
                 own = bot.model.source == "byok"
                 st.badge("Your key" if own else "Plan", color="green" if own else "blue")
-        model = f"`{bot.model.provider_id}/{bot.model.model}`" if bot.model else "no model chosen"
+        model = parts.code(f"{bot.model.provider_id}/{bot.model.model}") if bot.model else "no model chosen"
         heat = f" · temperature {bot.temperature:g}" if bot.temperature is not None else ""
         length = f" · at most {bot.max_tokens:,} tokens" if bot.max_tokens is not None else ""
         pinned = f" · key “{parts.plain(bot.key_label)}”" if bot.key_label else ""
@@ -57,14 +57,14 @@ def _card(who: Identity, bot: ChatbotView) -> None:
         if who.is_admin:
             with st.container(horizontal=True):
                 if st.button("Edit", key=f"edit-{bot.id}", icon=":material/edit:"):
-                    _edit(who, bot)
+                    _edit(bot)
                 if st.button("Delete", key=f"drop-{bot.id}", icon=":material/delete:"):
-                    _delete(who, bot)
+                    _delete(bot)
 
 
 @st.dialog("Chatbot", width="medium", icon=":material/smart_toy:")
-def _edit(who: Identity, bot: ChatbotView | None) -> None:
-    bench = workbench()
+def _edit(bot: ChatbotView | None) -> None:
+    who, bench = signed_in(), workbench()
     menu = bench.models.menu(who.actor)
     current = menu.find(bot.model, key_id=bot.key_id) if bot and bot.model else None
     name = st.text_input("Name", value=bot.name if bot else "", max_chars=80, key="bot-name")
@@ -105,7 +105,8 @@ def _edit(who: Identity, bot: ChatbotView | None) -> None:
 
 
 @st.dialog("Delete this chatbot?", icon=":material/delete:")
-def _delete(who: Identity, bot: ChatbotView) -> None:
+def _delete(bot: ChatbotView) -> None:
+    who = signed_in()
     st.markdown(f"**{parts.plain(bot.name)}** goes; conversations with it stay with their authors.")
     if st.button("Delete", type="primary", icon=":material/delete:", key="bot-delete-confirmed"):
         try:

@@ -26,7 +26,7 @@ def page() -> None:
     who = signed_in()
     current = _current(who)
     conversation_list.draw(who, current.id if current else None)
-    _head(who, current)
+    _head(current)
     bots = workbench().chatbots.list(who.actor)
     menu = workbench().models.menu(who.actor)
     left, right = st.columns([2, 3])
@@ -34,9 +34,9 @@ def page() -> None:
         bot = _pick_chatbot(bots, current)
     with right:
         choice = _pick_model(menu, bot, current)
-    _who_pays(who, menu, bot, choice)
+    _who_pays(who, menu, bot, current, choice)
     if current is not None:
-        thread.draw(who, current.id)
+        thread.draw(current.id)
     else:
         _empty(choice)
     _unsent(who, current, bot, choice)
@@ -58,15 +58,15 @@ def _current(who: Identity) -> ConversationView | None:
         return None
 
 
-def _head(who: Identity, current: ConversationView | None) -> None:
+def _head(current: ConversationView | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Playground", anchor=False, width="content")
         if current is not None:
             with st.container(horizontal=True, width="content"):
                 if st.button("Rename", icon=":material/edit:", key="rename"):
-                    conversation_list.rename(who, current.id, current.title)
+                    conversation_list.rename(current.id, current.title)
                 if st.button("Delete", icon=":material/delete:", key="delete-conversation"):
-                    conversation_list.delete(who, current.id, current.title)
+                    conversation_list.delete(current.id, current.title)
     if current is not None:
         st.markdown(f"**{parts.plain(current.title)}**")
 
@@ -86,17 +86,30 @@ def _pick_chatbot(bots: list[ChatbotView], current: ConversationView | None) -> 
 
 
 def _pick_model(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:
-    default = menu.choices[0] if menu.choices else None
-    if bot is not None and bot.model is not None:
-        default = menu.find(bot.model, key_id=bot.key_id)
-    if current is not None and current.model is not None:
-        default = menu.find(parts.model_name(current.model), key_id=current.key_id) or default
+    default = _default(menu, bot, current)
     key = f"model-{current.id if current else 'new'}-{bot.id if bot else 'none'}"
     return model_picker.pick(menu, key=key, current=default, title="Model (for each message)")
 
 
-def _who_pays(who: Identity, menu: Menu, bot: ChatbotView | None, choice: ModelChoice | None) -> None:
-    if bot is not None and bot.model_state != "ok":
+def _default(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:
+    """What is chosen at first. None where the model that was meant is gone: another one may be paid by another."""
+    if current is not None and current.model is not None:
+        return menu.find(parts.model_name(current.model), key_id=current.key_id)
+    if bot is not None:
+        return menu.find(bot.model, key_id=bot.key_id) if bot.model else None
+    return menu.choices[0] if menu.choices else None
+
+
+def _who_pays(
+    who: Identity, menu: Menu, bot: ChatbotView | None, current: ConversationView | None, choice: ModelChoice | None
+) -> None:
+    if current is not None and current.model is not None and _default(menu, bot, current) is None:
+        st.warning(
+            f"This conversation's model, {parts.code(current.model)}, cannot be used any more. Choose another one "
+            "above; none is chosen for you.",
+            icon=":material/warning:",
+        )
+    elif bot is not None and bot.model_state != "ok" and current is None:
         reason = bot.model_reason or "It has no model yet."
         st.warning(
             f"The model of “{parts.plain(bot.name)}” cannot be used: {parts.plain(reason)} Choose another one above; "

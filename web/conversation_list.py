@@ -7,9 +7,10 @@ from uuid import UUID
 
 import streamlit as st
 
+from byok.ground.errors import ByokError
 from byok.services.sessions import Identity
 from web import parts
-from web.house import workbench
+from web.house import signed_in, workbench
 
 SHOWN = 20
 
@@ -45,18 +46,28 @@ def _open(conversation_id: UUID | None) -> None:
 
 
 @st.dialog("Rename", icon=":material/edit:")
-def rename(who: Identity, conversation_id: UUID, title: str) -> None:
+def rename(conversation_id: UUID, title: str) -> None:
     """Gives a conversation another title."""
+    who = signed_in()
     wanted = st.text_input("Title", value=title, max_chars=120)
     if st.button("Save", type="primary", key="rename-save"):
-        workbench().conversations.rename(who.actor, conversation_id, title=wanted)
+        try:
+            workbench().conversations.rename(who.actor, conversation_id, title=wanted)
+        except ByokError as problem:
+            parts.error(problem)
+            return
         st.rerun()
 
 
 @st.dialog("Delete this conversation?", icon=":material/delete:")
-def delete(who: Identity, conversation_id: UUID, title: str) -> None:
+def delete(conversation_id: UUID, title: str) -> None:
     """Deletes a conversation; the usage table keeps its counts, which hold no text."""
+    who = signed_in()
     st.markdown(f"**{parts.plain(title)}** and its answers are deleted. Usage keeps the counts, not the words.")
     if st.button("Delete", type="primary", icon=":material/delete:", key="delete-conversation-confirmed"):
-        workbench().conversations.delete(who.actor, conversation_id)
+        try:
+            workbench().conversations.delete(who.actor, conversation_id)
+        except ByokError as problem:
+            parts.error(problem)
+            return
         _open(None)

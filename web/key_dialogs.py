@@ -1,6 +1,7 @@
 """The dialogs of API Keys: add or replace a key, see what is stored, delete.
 
 A pasted key is sealed in the very run that receives it. No dialog keeps it, and none can show it again.
+A dialog is run without the page around it, so each asks anew who is signed in.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from byok.ground.errors import ByokError, NotFoundError
 from byok.services.key_views import DraftView, KeyView
 from byok.services.sessions import Identity
 from web import formats, parts
-from web.house import workbench
+from web.house import signed_in, workbench
 
 DRAFT, FOUND, TAKE = "key_draft", "key_finding", "key_paste_number"
 
@@ -44,8 +45,9 @@ def _caption(provider: Provider) -> str:
 
 
 @st.dialog("Add Key", width="medium", icon=":material/key:", on_dismiss=forget_draft)
-def add(who: Identity) -> None:
+def add() -> None:
     """Choose a provider, paste, Test, Save."""
+    who = signed_in()
     providers = workbench().catalogue.all()
     with st.container(height=216, border=True):
         chosen = st.radio(
@@ -60,8 +62,9 @@ def add(who: Identity) -> None:
 
 
 @st.dialog("Replace the key", width="medium", icon=":material/key:", on_dismiss=forget_draft)
-def replace(who: Identity, key: KeyView) -> None:
+def replace(key: KeyView) -> None:
     """Paste another secret for a saved key: its label, its place as default and what pins it stay."""
+    who = signed_in()
     st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
     _paste_and_test(who, workbench().catalogue.get(key.provider_id), replaces=key)
 
@@ -177,8 +180,9 @@ def _save(who: Identity, provider: Provider, draft: DraftView, found: Finding, r
 
 
 @st.dialog("What we store", width="medium", icon=":material/database:")
-def stored(who: Identity, key: KeyView) -> None:
+def stored(key: KeyView) -> None:
     """What the database keeps of a key: never the key."""
+    who = signed_in()
     try:
         view = workbench().keys.stored(who.actor, key.id)
     except ByokError as problem:
@@ -202,9 +206,9 @@ def stored(who: Identity, key: KeyView) -> None:
 
 
 @st.dialog("Delete this key?", icon=":material/delete:")
-def delete(who: Identity, key: KeyView) -> None:
+def delete(key: KeyView) -> None:
     """Names what would lose its model, then removes the key and its bytes."""
-    keys = workbench().keys
+    who, keys = signed_in(), workbench().keys
     try:
         bots = keys.used_by(who.actor, key.id)
     except NotFoundError as problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
 from byok.services.models import Menu, ModelChoice
@@ -32,11 +34,18 @@ def pick(
     """
     options = [choice for choice in menu.choices if choice.state != "retired" or choice == current]
     index = options.index(current) if current in options else None
+    # Some providers give several models one name; Streamlit would take the last of them, whichever was clicked.
+    twins = {text for text, times in Counter(map(label, options)).items() if times > 1}
+
+    def told_apart(choice: ModelChoice) -> str:
+        text = label(choice)
+        return f"{text} · {choice.name.model}" if text in twins else text
+
     return st.selectbox(
         title,
         options,
         index=index,
-        format_func=label,
+        format_func=told_apart,
         key=key,
         placeholder="Choose a model" if options else "No models yet",
         label_visibility="collapsed" if collapsed else "visible",

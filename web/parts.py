@@ -34,7 +34,18 @@ def model_name(text: str) -> ModelName:
 
 def plain(text: str) -> str:
     """Text that others wrote, so that Markdown shows it letter by letter."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])", r"\\\1", text)
+
+
+def plain_lines(text: str) -> str:
+    """The same for a text of many lines: each stays a line, and keeps its indentation, as in pasted code."""
+    lines = [(line, line.lstrip(" \t")) for line in text.expandtabs(4).split("\n")]
+    return "  \n".join("\u00a0" * (len(line) - len(rest)) + plain(rest) for line, rest in lines)
+
+
+def code(text: str) -> str:
+    """A name that others gave, as code; a backtick in it cannot end the code."""
+    return f"`{text.replace('`', chr(39))}`"
 
 
 def your_key(provider: str, hint: str | None) -> str:

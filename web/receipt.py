@@ -40,5 +40,6 @@ def draw(answer: AnswerView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         own = receipt.source == "byok"
         st.badge(parts.plain(who_pays(receipt)), color="green" if own else "blue")
-        st.caption(f"`{receipt.model}`" + ("" if model == receipt.model else f" (answered by `{model}`)"))
+        other = "" if model == receipt.model else f" (answered by {parts.code(model)})"
+        st.caption(parts.code(receipt.model) + other)
     st.caption(parts.plain(line(receipt)))

@@ -13,7 +13,7 @@ from byok.ground.errors import ByokError
 from byok.services.conversation_views import AnswerView, ThreadView
 from byok.services.sessions import Identity
 from web import elements, parts, receipt, stream
-from web.house import workbench
+from web.house import signed_in, workbench
 
 STATES = {
     "stopped": ":material/stop_circle: Stopped. What had arrived is kept.",
@@ -22,8 +22,9 @@ STATES = {
 
 
 @st.fragment
-def draw(who: Identity, conversation_id: UUID) -> None:
-    """Draws the whole conversation."""
+def draw(conversation_id: UUID) -> None:
+    """Draws the whole conversation. Alone in its reruns, so it asks anew who is signed in."""
+    who = signed_in()
     try:
         thread = workbench().conversations.thread(who.actor, conversation_id)
     except ByokError as problem:
@@ -33,7 +34,7 @@ def draw(who: Identity, conversation_id: UUID) -> None:
     url = stream.url(running)
     for turn in thread.turns:
         with st.chat_message("user", avatar=":material/person:"):
-            st.markdown(parts.plain(turn.text).replace("\n", "  \n"))
+            st.markdown(parts.plain_lines(turn.text))
         for answer in turn.answers:
             with st.chat_message("assistant", avatar=":material/smart_toy:"):
                 _answer(who, answer, url)

@@ -62,6 +62,23 @@ def test_signing_out_ends_the_session_in_every_tab_and_an_old_cookie_opens_nothi
     expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
 
 
+def test_a_dialog_that_is_open_when_the_session_ends_changes_nothing_any_more(
+    page: Page, context: BrowserContext, server: Server
+) -> None:
+    sign_in(page, server, path="/chatbot-settings")
+    page.get_by_role("button", name="New chatbot").click()
+    page.get_by_label("Name").fill("Made after the end")
+    page.get_by_label("Name").press("Tab")
+    settled(page)
+    ended = context.request.post(server.url + "/app/sign-out", headers={"origin": server.url})
+    assert ended.status == 204
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    sign_in(page, server, path="/chatbot-settings")
+    expect(page.get_by_text("Plain Words")).to_be_visible()
+    expect(page.get_by_text("Made after the end")).to_have_count(0)
+
+
 def test_a_signed_out_deep_link_shows_nothing_of_the_page(page: Page, own_server: Server) -> None:
     own_server.start()
     page.goto(own_server.url + "/api-keys")  # the very first page run of this process

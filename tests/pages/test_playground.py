@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from byok.core import ledger
 from byok.core.model_names import ModelName
 from byok.ground.clock import utc_now
-from byok.ground.tables import Conversation
+from byok.ground.tables import Conversation, ModelMenu
 from byok.services.chatbots import ChatbotFields
 from tests.pages.front import Front, buttons, press, words
 
@@ -20,6 +20,11 @@ QUESTION = "What is a *good* name for a bakery?"
 def models(tab: AppTest) -> list[str]:
     (picker,) = (one for one in tab.selectbox if one.label == "Model (for each message)")
     return picker.options
+
+
+def chosen_model(tab: AppTest) -> ModelName | None:
+    (picker,) = (one for one in tab.selectbox if one.label == "Model (for each message)")
+    return picker.value.name if picker.value else None
 
 
 def choose(tab: AppTest, label: str, start: str) -> AppTest:
@@ -124,6 +129,40 @@ def test_a_chatbot_whose_model_is_gone_says_so_and_chooses_none(own: Front) -> N
     assert "none is chosen for you" in seen
     assert "Choose a model above, then ask." in seen
     assert tab.chat_input[0].disabled
+
+
+def test_a_chatbot_without_a_model_is_given_none(own: Front) -> None:
+    own.bench.chatbots.create(own.actor("ada"), ChatbotFields(name="Support"))
+    tab = choose(own.visit("max"), "Chatbot", "Support")
+    assert "It has no model yet." in words(tab)
+    assert chosen_model(tab) is None
+    assert tab.chat_input[0].disabled
+
+
+def test_a_conversation_whose_model_is_gone_is_not_moved_to_one_that_draws_down_the_plan(own: Front) -> None:
+    key = own.save_key(models=(OWN_MODEL.model,))
+    ada = own.actor("ada")
+    conversation = own.bench.conversations.start(ada, chatbot_id=None, model=OWN_MODEL)
+    tab = own.visit("ada", conversation=str(conversation.id))
+    assert chosen_model(tab) == OWN_MODEL
+    own.bench.keys.delete(ada, key.id)
+    for seen in (tab.run(), own.visit("ada", conversation=str(conversation.id))):
+        assert chosen_model(seen) is None
+        assert "cannot be used any more" in words(seen)
+        assert seen.chat_input[0].disabled
+
+
+def test_of_two_models_with_one_name_the_one_that_was_clicked_is_chosen(own: Front) -> None:
+    key = own.save_key(models=("first", "second"))
+    with own.bench.db.write() as session:
+        menu = session.get_one(ModelMenu, key.id)
+        menu.models = [{**model, "name": "The same"} for model in menu.models]
+    for model in ("first", "second"):
+        tab = own.visit("ada")
+        (picker,) = (one for one in tab.selectbox if one.label == "Model (for each message)")
+        (place,) = (at for at, option in enumerate(picker.options) if option.endswith(f"The same · {model}"))
+        picker.select_index(place).run()
+        assert chosen_model(tab) == ModelName("byok", "openai", model)
 
 
 def test_with_the_plan_used_up_nothing_is_left_to_read(own: Front) -> None:
