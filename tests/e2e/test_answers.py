@@ -43,6 +43,16 @@ def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, server: Serv
     expect(other.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
 
 
+def test_an_answer_is_whole_in_the_end_although_its_stream_was_refused_at_first(page: Page, server: Server) -> None:
+    """A browser gives up on a stream for good when a proxy answers with a page of its own."""
+    sign_in(page, server)
+    page.route("**/app/stream?**", lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
+    ask(page, STORY)
+    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
+
+
 def test_another_persons_conversation_is_not_shown(page: Page, server: Server) -> None:
     sign_in(page, server)
     ask(page, "Say hello in one short sentence.")

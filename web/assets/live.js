@@ -3,20 +3,35 @@
 // An event carries changed blocks as [index, keep, rest]: the first `keep` characters of that block's HTML stay.
 const streams = (globalThis.__byokStreams ??= new Map());
 
+const SHORTEST_WAIT = 1000; // milliseconds
+const LONGEST_WAIT = 30000;
+
+function connect(url, stream) {
+  const source = (stream.source = new EventSource(url));
+  source.onmessage = (event) => {
+    stream.wait = SHORTEST_WAIT;
+    const message = JSON.parse(event.data);
+    stream.listeners.get(message.a)?.(message);
+  };
+  source.addEventListener("bye", () => {
+    source.close();
+    if (streams.get(url) === stream) streams.delete(url);
+  });
+  source.onerror = () => {
+    if (source.readyState !== EventSource.CLOSED) return; // a lost connection: the browser tries again by itself
+    // It gives up on an answer that is no stream, e.g. a proxy's page: the app may know more, and we try again.
+    for (const listener of [...stream.listeners.values()]) listener({ lost: 1 });
+    setTimeout(() => streams.get(url) === stream && connect(url, stream), stream.wait);
+    stream.wait = Math.min(2 * stream.wait, LONGEST_WAIT);
+  };
+}
+
 function join(url, answer, listener) {
   let stream = streams.get(url);
   if (!stream) {
-    const source = new EventSource(url);
-    stream = { source, listeners: new Map() };
+    stream = { source: null, listeners: new Map(), wait: SHORTEST_WAIT };
     streams.set(url, stream);
-    source.onmessage = (event) => {
-      const message = JSON.parse(event.data);
-      stream.listeners.get(message.a)?.(message);
-    };
-    source.addEventListener("bye", () => {
-      source.close();
-      streams.delete(url);
-    });
+    connect(url, stream);
   }
   stream.listeners.set(answer, listener);
   return () => {
@@ -68,10 +83,8 @@ export default function (component) {
         root.querySelector(".waiting")?.remove();
         draw(root, state.blocks, message.b);
       }
-      if (message.end) {
-        root.setAttribute("aria-busy", "false");
-        state.ended();
-      }
+      if (message.end) root.setAttribute("aria-busy", "false");
+      if (message.end || message.lost) state.ended();
     });
   }
   return () => {
