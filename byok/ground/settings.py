@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     def _blank_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _blank_home_is_unset(cls, value: object) -> object:
+        return cls.model_fields["home"].default if value == "" else value
+
     @classmethod
     def load(cls) -> Self:
         """Settings from the environment and `.env`.

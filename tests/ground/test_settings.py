@@ -49,9 +49,10 @@ def test_the_demo_can_be_set(monkeypatch: pytest.MonkeyPatch, value: str, on: bo
 
 
 def test_a_blank_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "MASTER_KEYS", "PROVIDERS", "DEMO_PASSWORD", "UPGRADE_URL"):
+    for name in ("HOME", "DATABASE_URL", "MASTER_KEYS", "PROVIDERS", "DEMO_PASSWORD", "UPGRADE_URL"):
         monkeypatch.setenv(f"BYOK_{name}", "")
     settings = Settings.load()
+    assert settings.home == ROOT / "data" / "local"
     assert settings.embedded
     assert (settings.master_keys, settings.providers, settings.demo_password, settings.upgrade_url) == (None,) * 4
 
