@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from byok.ground.tables.types import belongs_to, moment, primary_key
+from byok.ground.tables.types import Row, belongs_to, moment, primary_key
 
 
-class Company(SQLModel, table=True):
+class Company(Row, table=True):
     """A tenant. `fingerprint_key` is a random key of the company's own, sealed; it recognises its API keys."""
 
     __tablename__ = "company"
@@ -24,7 +24,7 @@ class Company(SQLModel, table=True):
     created_at: datetime = moment()
 
 
-class Person(SQLModel, table=True):
+class Person(Row, table=True):
     """Someone who can sign in. `role` is `admin` or `member`; a disabled person keeps the row."""
 
     __tablename__ = "person"
@@ -39,7 +39,7 @@ class Person(SQLModel, table=True):
     created_at: datetime = moment()
 
 
-class BrowserSession(SQLModel, table=True):
+class BrowserSession(Row, table=True):
     """One sign-in. The cookie holds the token; here only its SHA-256 is kept."""
 
     __tablename__ = "browser_session"
@@ -52,7 +52,7 @@ class BrowserSession(SQLModel, table=True):
     expires_at: datetime = moment()
 
 
-class Ticket(SQLModel, table=True):
+class Ticket(Row, table=True):
     """A one-time pass from the sign-in form to the session cookie; only its SHA-256 is kept."""
 
     __tablename__ = "ticket"

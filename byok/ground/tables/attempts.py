@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
+from byok.ground.tables.types import Row, belongs_to, moment, partial_index, primary_key
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """One request to one provider.
 
     `source` is `byok` or `plan`. `status`: reserved, then one of complete, stopped, interrupted, error, unknown.

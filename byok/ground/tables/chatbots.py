@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import SQLModel
-
-from byok.ground.tables.types import belongs_to, moment, primary_key
+from byok.ground.tables.types import Row, belongs_to, moment, primary_key
 
 
-class Chatbot(SQLModel, table=True):
+class Chatbot(Row, table=True):
     """`model` is `source:provider/model`; `key_id` pins one key, else the provider's default key is meant.
 
     `key_id` is no foreign key on purpose: when the key goes, the chatbot must say so, not forget it.

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
+from byok.ground.tables.types import Row, belongs_to, moment, partial_index, primary_key
 
 
-class Conversation(SQLModel, table=True):
+class Conversation(Row, table=True):
     """Private to its author."""
 
     __tablename__ = "conversation"
@@ -28,7 +28,7 @@ class Conversation(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
-class Turn(SQLModel, table=True):
+class Turn(Row, table=True):
     """One user message. `parts` is a list, e.g. `[{"type": "text", "text": "..."}]`; edits branch by `parent_id`."""
 
     __tablename__ = "turn"
@@ -40,7 +40,7 @@ class Turn(SQLModel, table=True):
     created_at: datetime = moment()
 
 
-class Column(SQLModel, table=True):
+class Column(Row, table=True):
     """One model's place in a conversation: what it will be asked with next."""
 
     __tablename__ = "conversation_column"
@@ -54,7 +54,7 @@ class Column(SQLModel, table=True):
     system_prompt: str = ""
 
 
-class Answer(SQLModel, table=True):
+class Answer(Row, table=True):
     """What a column answered to a turn. `state`: running, complete, stopped, interrupted or failed.
 
     `configuration` is what it ran with: model, key_id, parameters, system_prompt. `process_id` names the process

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from byok.ground.tables.types import belongs_to, moment, partial_index, primary_key
+from byok.ground.tables.types import Row, belongs_to, moment, partial_index, primary_key
 
 
-class SealedColumns(SQLModel):
+class SealedColumns(Row):
     """What a sealed key consists of. `data_key` is sealed under a subkey of `master_key_id`."""
 
     seal_version: int = 1
@@ -26,7 +26,7 @@ class SealedColumns(SQLModel):
     origin: str
 
 
-class VerdictColumns(SQLModel):
+class VerdictColumns(Row):
     """What the last test found; all empty where the key was never tested."""
 
     verdict: str | None = None
@@ -77,7 +77,7 @@ class KeyDraft(SealedColumns, VerdictColumns, table=True):
     expires_at: datetime = moment(index=True)
 
 
-class ModelMenu(SQLModel, table=True):
+class ModelMenu(Row, table=True):
     """The chat models that a saved key opens, as last fetched. `models` is a list of plain objects."""
 
     __tablename__ = "model_menu"
@@ -89,7 +89,7 @@ class ModelMenu(SQLModel, table=True):
     failure: str | None = None
 
 
-class Erasure(SQLModel, table=True):
+class Erasure(Row, table=True):
     """A deletion whose ciphertext may still stand in SQLite's files until a checkpoint gets through."""
 
     __tablename__ = "erasure"

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import SQLModel
-
-from byok.ground.tables.types import moment, primary_key
+from byok.ground.tables.types import Row, moment, primary_key
 
 
-class ProcessLease(SQLModel, table=True):
+class ProcessLease(Row, table=True):
     """Renewed by its owner; whoever finds it expired settles what it left open."""
 
     __tablename__ = "process_lease"

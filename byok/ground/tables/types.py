@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import ConfigDict
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
@@ -23,6 +24,12 @@ metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class Row(SQLModel):
+    """What every table derives from. Validators are built when first needed: rows need none, and a start is quicker."""
+
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
 
 
 class UtcMoment(sa.types.TypeDecorator[datetime]):
@@ -77,4 +84,4 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
     return index
 
 
-__all__ = ["UUID", "UtcMoment", "belongs_to", "metadata", "moment", "partial_index", "primary_key"]
+__all__ = ["UUID", "Row", "UtcMoment", "belongs_to", "metadata", "moment", "partial_index", "primary_key"]
