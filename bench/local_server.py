@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 MODEL = "bench-1"
-PAUSE = 0.005  # seconds between the first chunk and the rest
+PAUSE = 0.05  # seconds between the first chunk and the rest
 
 
 def _event(fields: dict[str, object]) -> bytes:

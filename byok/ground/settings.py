@@ -6,25 +6,24 @@ Master keys are only carried here as text: `core.master_keys` parses and judges 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from byok.ground.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "BYOK_"
 PLATFORM_KEY = "BYOK_PLATFORM_KEY_"
+DOTENV = Path(".env")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one process. Names, meanings and defaults stand in `docs/settings.md`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BYOK_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     home: Path = ROOT / "data" / "local"
     database_url: SecretStr | None = None
@@ -35,34 +34,24 @@ class Settings(BaseSettings):
     upgrade_url: str | None = None
     platform_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
-    @field_validator("database_url", "master_keys", "providers", "demo", "demo_password", "upgrade_url", mode="before")
-    @classmethod
-    def _blank_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("home", mode="before")
-    @classmethod
-    def _blank_home_is_unset(cls, value: object) -> object:
-        return cls.model_fields["home"].default if value == "" else value
-
     @classmethod
     def load(cls) -> Self:
-        """Settings from the environment and `.env`.
+        """Settings from the environment and `.env`; a blank variable counts as unset.
 
         Raises:
             SettingsError: a value cannot be used; the message names the variable.
         """
-        env = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
+        env = {name: value.strip() for name, value in _environment().items() if value.strip()}
+        fields = [name for name in cls.model_fields if name != "platform_keys"]
+        given: dict[str, object] = {name: env[PREFIX + name.upper()] for name in fields if PREFIX + name.upper() in env}
         platform = {
-            name.removeprefix(PLATFORM_KEY).lower(): SecretStr(value.strip())
-            for name, value in env.items()
-            if name.startswith(PLATFORM_KEY) and value.strip()
+            name.removeprefix(PLATFORM_KEY).lower(): v for name, v in env.items() if name.startswith(PLATFORM_KEY)
         }
         try:
-            return cls(platform_keys=platform)
+            return cls.model_validate({**given, "platform_keys": platform})
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            name = "BYOK_" + "_".join(str(part) for part in first["loc"]).upper()
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             raise SettingsError(
                 f"{name} cannot be used: {first['msg']}.", next_step=f"Correct {name} and start again."
             ) from None
@@ -83,3 +72,12 @@ class Settings(BaseSettings):
     def demo_on(self) -> bool:
         """Whether the demo is seeded and its one-click sign-in shown."""
         return self.embedded if self.demo is None else self.demo
+
+
+def _environment() -> Mapping[str, str]:
+    """What is set, the environment's before that of a `.env` file in the present folder."""
+    if not DOTENV.is_file():
+        return os.environ
+    from dotenv import dotenv_values  # most starts have no such file
+
+    return {**{name: value for name, value in dotenv_values(DOTENV).items() if value is not None}, **os.environ}

@@ -32,7 +32,7 @@ def encoded(key: bytes) -> str:
 
 
 def configured(home: Path, **values: Any) -> Settings:
-    return Settings(_env_file=None, home=home, **values)
+    return Settings(home=home, **values)
 
 
 def test_the_first_master_key_seals_and_all_of_them_open() -> None:
