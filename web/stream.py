@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from byok.core.live import Live, wait_any
-from byok.ground.errors import NotFoundError
+from byok.ground.errors import ByokError
 from byok.services.access import Actor
 from web.house import COOKIE, workbench
 from web.markdown import Blocks
@@ -29,6 +29,7 @@ FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
 REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
 SHARE = 8  # a text that is costly to render is rendered less often: at most an eighth of the loop's time goes into it
 MOST = 16  # answers on one connection
+LOOK_AGAIN = 5.0  # seconds after which the session is asked for again: signing out ends its streams too
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
 
@@ -84,16 +85,24 @@ def _kept(actor: Actor, answer_id: UUID) -> tuple[str, bool]:
     """The text that the database has of an answer which another process writes, and whether it still grows."""
     try:
         answer = workbench().conversations.answer(actor, answer_id)
-    except NotFoundError:  # deleted meanwhile
+    except ByokError:  # deleted meanwhile, or its reader was shut out
         return "", False
     return answer.text, answer.running
 
 
-async def _events(actor: Actor, answer_ids: Sequence[UUID]) -> AsyncIterator[str]:
+async def events(
+    token: str, actor: Actor, answer_ids: Sequence[UUID], *, look_again: float = LOOK_AGAIN
+) -> AsyncIterator[str]:
+    """The events of these answers, until all have ended or the session behind `token` has."""
     bench = workbench()
+    looked = time.monotonic()
     watched = [_Watched(one, bench.runner.live(one)) for one in answer_ids]
     first = True
     while True:
+        if time.monotonic() > looked + look_again:
+            if await run_in_threadpool(bench.sessions.whois, token) is None:
+                return
+            looked = time.monotonic()
         sent = False
         for one in (w for w in watched if not w.ended):
             if one.live is not None:
@@ -130,7 +139,7 @@ async def stream(request: Request) -> Response:
     """
     token = request.cookies.get(COOKIE)
     who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
-    if who is None:
+    if not token or who is None:
         return JSONResponse({"error": "signed out"}, 401)
     try:
         wanted = [UUID(one) for one in request.query_params.get("answers", "").split(",")]
@@ -139,11 +148,11 @@ async def stream(request: Request) -> Response:
     try:
         for one in wanted[:MOST]:
             await run_in_threadpool(workbench().conversations.answer, who.actor, one)
-    except NotFoundError:
+    except ByokError:
         return JSONResponse({"error": "no such answer"}, 404)
     # X-Accel-Buffering: a reverse proxy must hand events on at once.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_events(who.actor, wanted[:MOST]), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events(token, who.actor, wanted[:MOST]), media_type="text/event-stream", headers=headers)
 
 
 ROUTES = [Route(PATH, stream, methods=["GET"])]

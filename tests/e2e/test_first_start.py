@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -19,6 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-
 
 
 def test_a_first_start_under_a_terminal_with_a_display_asks_nothing(tmp_path: Path) -> None:
+    import pty  # Windows has none, not even to import
+
     home, port = tmp_path / "empty-home", free_port()
     home.mkdir()
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("BYOK_", "STREAMLIT_"))}
