@@ -126,6 +126,8 @@ def _built_in_key() -> None:
 def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replaces: KeyView | None) -> None:
     found: Finding | None = st.session_state.get(FOUND)
     keys = workbench().keys
+    if draft.warning:
+        st.warning(parts.plain(draft.warning), icon=":material/warning:")
     if draft.duplicate_of:
         st.warning(
             f"This is the same key as “{parts.plain(draft.duplicate_of)}”, which is saved already.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from byok.cli.output import DASH, day_and_time, echo_json, echo_table
 from byok.cli.typed import read_key
 from byok.core.wire import Finding
 from byok.ground.errors import ByokError
-from byok.services.key_views import KeyView
+from byok.services.key_views import DraftView, KeyView
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -76,7 +77,7 @@ def add(slug: str, provider_id: str, label: str, untested: bool, as_json: bool) 
             # The list is fetched in the background, which ends with this command: so it is waited for.
             with contextlib.suppress(ByokError):
                 bench.models.refresh(actor, view.id)
-    for warning in _warnings(draft.looks_like, draft.duplicate_of):
+    for warning in _warnings(draft):
         click.echo(f"byok: {warning}", err=True)
     if as_json:
         echo_json(_key(view))
@@ -145,9 +146,13 @@ def _prove(bench: Workbench, actor: Actor, draft_id: UUID) -> None:
         )
 
 
-def _warnings(looks_like: str | None, duplicate_of: str | None) -> list[str]:
-    found = [f"this looks like a key of {looks_like}."] if looks_like else []
-    return [*found, f"this is the same key as “{duplicate_of}”."] if duplicate_of else found
+def _warnings(draft: DraftView) -> Iterator[str]:
+    if draft.warning:
+        yield draft.warning
+    if draft.looks_like:
+        yield f"this looks like a key of {draft.looks_like}."
+    if draft.duplicate_of:
+        yield f"this is the same key as “{draft.duplicate_of}”."
 
 
 def _say(finding: Finding) -> None:

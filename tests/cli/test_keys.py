@@ -44,6 +44,13 @@ def test_untested_saves_what_nobody_proved(byok: Byok, acme: str) -> None:
     assert (done.status, done.json["verdict"], done.json["status"]) == (0, None, "untested")
 
 
+def test_a_kind_of_key_that_cannot_work_is_named(byok: Byok, acme: str, tmp_path: Path) -> None:
+    with (tmp_path / "providers.toml").open("a") as file:
+        file.write('\nkey_refused = { "wrong-" = "This is an admin key." }\n')
+    done = byok("key", "add", "--company", acme, "--provider", "loop", "--untested", stdin=WRONG)
+    assert (done.status, done.err) == (0, "byok: This is an admin key.\n")
+
+
 def test_a_key_is_never_an_argument_and_never_printed(byok: Byok, acme: str) -> None:
     for command in (["list"], ["list", "--json"], ["test", "Main"], ["test", "Main", "--json"], ["delete", "Main"]):
         done = byok("key", *command, "--company", acme)
