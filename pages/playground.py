@@ -25,8 +25,8 @@ def page() -> None:
     """Draws the page for who is signed in."""
     who = signed_in()
     current = _current(who)
-    conversation_list.draw(who, current.id if current else None)
     _head(current)
+    conversation_list.draw(who, current.id if current else None)
     bots = workbench().chatbots.list(who.actor)
     menu = workbench().models.menu(who.actor)
     left, right = st.columns([2, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from byok.services.sessions import Identity
 from web import door, elements, parts
@@ -38,21 +39,22 @@ def run() -> None:
     if who is None:
         door.sign_in()
         return
-    _account(who)
+    # The card keeps its place, and is filled after the page: what a person clicked for comes first.
+    card = st.sidebar.container(border=True, gap="small")
     page.run()
+    _account(who, card)
     elements.watch_session()
 
 
-def _account(who: Identity) -> None:
-    with st.sidebar:
-        allowance, used = workbench().usage.allowance(who.actor)
-        with st.container(border=True, gap="small"):
-            sample = " :gray-badge[Sample data]" if who.sample else ""
-            st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
-            st.caption(f"{parts.plain(who.name)} · {who.role}")
-            st.progress(
-                min(1.0, used / allowance) if allowance else 1.0,
-                text=f":small[{parts.plan_left(used, allowance)}]",
-            )
-            if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
-                door.sign_out(who)
+def _account(who: Identity, card: DeltaGenerator) -> None:
+    allowance, used = workbench().usage.allowance(who.actor)
+    with card:
+        sample = " :gray-badge[Sample data]" if who.sample else ""
+        st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
+        st.caption(f"{parts.plain(who.name)} · {who.role}")
+        st.progress(
+            min(1.0, used / allowance) if allowance else 1.0,
+            text=f":small[{parts.plan_left(used, allowance)}]",
+        )
+        if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
+            door.sign_out(who)
