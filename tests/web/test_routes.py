@@ -9,11 +9,13 @@ import httpx
 import pytest
 from sqlmodel import select
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from byok.ground.ids import new_id
 from byok.ground.tables import Answer
 from tests.pages.front import Front, empty_house, front
 from web import session_routes, stream
+from web.headers import SecurityHeaders
 from web.house import COOKIE
 
 HERE = "http://127.0.0.1:8501"
@@ -127,3 +129,18 @@ def test_a_stream_ends_when_its_reader_signs_out(house_front: Front) -> None:
     got = asyncio.run(asyncio.wait_for(read(), 20))
     assert got
     assert not any("bye" in event for event in got)
+
+
+def test_every_answer_tells_the_browser_to_fetch_nothing_from_elsewhere() -> None:
+    async def ask() -> httpx.Response:
+        app = Starlette(routes=stream.ROUTES, middleware=[Middleware(SecurityHeaders)])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+            return await client.get("/nowhere")
+
+    headers = asyncio.run(ask()).headers
+    rules = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))
+    assert rules["default-src"] == rules["connect-src"] == "'self'"
+    assert rules["img-src"] == "'self' data: blob:"
+    assert rules["frame-ancestors"] == rules["object-src"] == "'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"

@@ -11,8 +11,17 @@ export default function (component) {
     credentials: "same-origin",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
-  }).finally(() => {
-    new BroadcastChannel("byok-session").postMessage("changed");
-    location.reload();
-  });
+  })
+    .then((response) => {
+      // Reloading would hide a refusal: say it where the element stands.
+      if (!response.ok) throw new Error(`The app refused this (${response.status}).`);
+      new BroadcastChannel("byok-session").postMessage("changed");
+      location.reload();
+    })
+    .catch((error) => {
+      const note = document.createElement("p");
+      note.setAttribute("role", "alert");
+      note.textContent = `${error.message} Load the page again; if it stays so, ask the operator of this workbench.`;
+      component.parentElement.append(note);
+    });
 }
