@@ -114,6 +114,17 @@ class Conversations:
             admit(session, actor, self._plans)
             return tuple(self._threads.listed(session.connection(), _mine(actor), search=search.strip(), limit=limit))
 
+    def get(self, actor: Actor, conversation_id: UUID) -> ConversationView:
+        """One conversation without its messages.
+
+        Raises:
+            NotFoundError: no such conversation, or another person's.
+        """
+        with self._db.read() as session:
+            self._admit(session, actor, conversation_id)
+            wanted = CONVERSATIONS.c.id == conversation_id
+            return self._threads.listed(session.connection(), wanted, search="", limit=1)[0]
+
     def thread(self, actor: Actor, conversation_id: UUID) -> ThreadView:
         """The whole conversation; running answers with their text up to this moment.
 

@@ -317,6 +317,7 @@ def test_a_title_that_the_author_gave_stays(one: TalkWorld) -> None:
 
 CALLS: dict[str, Callable[[TalkWorld, Actor, UUID, UUID], object]] = {
     "ask": lambda one, who, conversation, _: one.talk.ask(who, text="Hi", model=BYOK, conversation_id=conversation),
+    "get": lambda one, who, conversation, _: one.talk.get(who, conversation),
     "thread": lambda one, who, conversation, _: one.talk.thread(who, conversation),
     "running": lambda one, who, conversation, _: one.talk.running(who, conversation),
     "rename": lambda one, who, conversation, _: one.talk.rename(who, conversation, title="Mine"),
