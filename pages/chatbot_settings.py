@@ -17,7 +17,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Chatbot Settings", anchor=False, width="content")
         if who.is_admin and st.button("New chatbot", type="primary", icon=":material/add:"):
-            _edit(None)
+            _edit(None, parts.opening("bot"))
     if not who.is_admin:
         st.caption("You can use these chatbots in the Playground. Admins of your company edit them.")
     bots = workbench().chatbots.list(who.actor)
@@ -57,34 +57,45 @@ def _card(who: Identity, bot: ChatbotView) -> None:
         if who.is_admin:
             with st.container(horizontal=True):
                 if st.button("Edit", key=f"edit-{bot.id}", icon=":material/edit:"):
-                    _edit(bot)
+                    _edit(bot, parts.opening("bot"))
                 if st.button("Delete", key=f"drop-{bot.id}", icon=":material/delete:"):
                     _delete(bot)
 
 
 @st.dialog("Chatbot", width="medium", icon=":material/smart_toy:")
-def _edit(bot: ChatbotView | None) -> None:
+def _edit(bot: ChatbotView | None, opening: int) -> None:
     who, bench = signed_in(), workbench()
     menu = bench.models.menu(who.actor)
     current = menu.find(bot.model, key_id=bot.key_id) if bot and bot.model else None
-    name = st.text_input("Name", value=bot.name if bot else "", max_chars=80, key="bot-name")
+    name = st.text_input("Name", value=bot.name if bot else "", max_chars=80, key=f"bot-name-{opening}")
     prompt = st.text_area(
         "System prompt",
         value=bot.system_prompt if bot else "",
         height=140,
         placeholder="What the chatbot is for, and how it should answer",
-        key="bot-prompt",
+        key=f"bot-prompt-{opening}",
     )
     if bot and bot.model_state == "gone":
         st.warning(f"{parts.plain(bot.model_reason)} Choose another model.", icon=":material/warning:")
-    choice = model_picker.pick(menu, key="bot-model", current=current, title="Default model")
+    choice = model_picker.pick(menu, key=f"bot-model-{opening}", current=current, title="Default model")
     model_picker.notes(menu)
     left, right = st.columns(2)
     heat = left.number_input(
-        "Temperature", 0.0, 2.0, value=bot.temperature if bot else None, step=0.1, placeholder="not set: not sent"
+        "Temperature",
+        0.0,
+        2.0,
+        value=bot.temperature if bot else None,
+        step=0.1,
+        placeholder="not set: not sent",
+        key=f"bot-heat-{opening}",
     )
     length = right.number_input(
-        "Answer length (tokens)", 1, 200_000, value=bot.max_tokens if bot else None, placeholder="not set: not sent"
+        "Answer length (tokens)",
+        1,
+        200_000,
+        value=bot.max_tokens if bot else None,
+        placeholder="not set: not sent",
+        key=f"bot-length-{opening}",
     )
     if st.button("Save", type="primary", icon=":material/save:", key="bot-save"):
         model, key_id = (choice.name, choice.key_id) if choice else (None, None)

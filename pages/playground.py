@@ -19,6 +19,8 @@ PROMPTS = (
     "Give me three tips for a good night's sleep.",
     "Write a short welcome message for new customers.",
 )
+# Not None: Streamlit reads None as nothing chosen, offers to clear it and asks to choose an option.
+NO_CHATBOT = ""
 
 
 def page() -> None:
@@ -51,7 +53,7 @@ def _current(who: Identity) -> ConversationView | None:
     if not wanted:
         return None
     try:
-        return workbench().conversations.thread(who.actor, UUID(wanted)).conversation
+        return workbench().conversations.get(who.actor, UUID(wanted))
     except (ByokError, ValueError):
         st.query_params.clear()
         st.info("That conversation is not here any more, or not yours.", icon=":material/info:")
@@ -64,7 +66,7 @@ def _head(current: ConversationView | None) -> None:
         if current is not None:
             with st.container(horizontal=True, width="content"):
                 if st.button("Rename", icon=":material/edit:", key="rename"):
-                    conversation_list.rename(current.id, current.title)
+                    conversation_list.rename(current.id, current.title, parts.opening("rename"))
                 if st.button("Delete", icon=":material/delete:", key="delete-conversation"):
                     conversation_list.delete(current.id, current.title)
     if current is not None:
@@ -72,17 +74,19 @@ def _head(current: ConversationView | None) -> None:
 
 
 def _pick_chatbot(bots: list[ChatbotView], current: ConversationView | None) -> ChatbotView | None:
-    options: list[ChatbotView | None] = [None, *bots]
-    chosen = next((bot for bot in bots if current and bot.id == current.chatbot_id), None)
-    return st.selectbox(
+    names: dict[UUID | str, str] = {NO_CHATBOT: "No chatbot", **{bot.id: bot.name for bot in bots}}
+    options = list(names)
+    meant = current.chatbot_id if current else None
+    chosen = st.selectbox(
         "Chatbot",
         options,
-        index=options.index(chosen),
-        format_func=lambda bot: bot.name if bot else "No chatbot",
+        index=options.index(meant) if meant in names else 0,
+        format_func=lambda one: names.get(one, str(one)),
         key=f"bot-{current.id if current else 'new'}",
         disabled=current is not None,
         help="A conversation stays with its chatbot." if current else None,
     )
+    return next((bot for bot in bots if bot.id == chosen), None)
 
 
 def _pick_model(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:

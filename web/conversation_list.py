@@ -46,11 +46,13 @@ def _open(conversation_id: UUID | None) -> None:
 
 
 @st.dialog("Rename", icon=":material/edit:")
-def rename(conversation_id: UUID, title: str) -> None:
+def rename(conversation_id: UUID, title: str, opening: int) -> None:
     """Gives a conversation another title."""
     who = signed_in()
-    wanted = st.text_input("Title", value=title, max_chars=120)
-    if st.button("Save", type="primary", key="rename-save"):
+    with st.form(f"rename-form-{opening}", border=False):  # a form: Enter saves
+        wanted = st.text_input("Title", value=title, max_chars=120, key=f"rename-title-{opening}")
+        save = st.form_submit_button("Save", type="primary", key="rename-save")
+    if save:
         try:
             workbench().conversations.rename(who.actor, conversation_id, title=wanted)
         except ByokError as problem:

@@ -48,6 +48,16 @@ def code(text: str) -> str:
     return f"`{text.replace('`', chr(39))}`"
 
 
+def opening(dialog: str) -> int:
+    """The number of this opening of a dialog, for the keys of its fields.
+
+    What was typed and left is then not there the next time, nor in the dialog of another thing.
+    """
+    number = int(st.session_state.get(f"opened-{dialog}", 0)) + 1
+    st.session_state[f"opened-{dialog}"] = number
+    return number
+
+
 def your_key(provider: str, hint: str | None) -> str:
     """Who pays, for a BYOK model: `Your key · OpenAI …4f2a`."""
     return f"Your key · {provider} …{hint}" if hint else f"Your key · {provider}"

@@ -74,3 +74,13 @@ def test_the_editor_offers_standard_and_own_models_in_one_picker(own: Front) -> 
     (picker,) = (one for one in tab.selectbox if one.label == "Default model")
     assert any(option.startswith("Plan · Local (llama.cpp)") for option in picker.options)
     assert any(option.startswith("Your key · OpenAI …") for option in picker.options)
+
+
+def test_what_was_typed_for_one_chatbot_and_left_is_not_in_the_form_of_another(own: Front) -> None:
+    tab = own.visit("ada", "Chatbot Settings")
+    next(button for button in tab.button if button.label == "Edit").click().run()
+    tab.text_input[0].set_value("Left midway")
+    tab.number_input[0].set_value(1.5)
+    [button for button in tab.button if button.label == "Edit"][1].click().run()
+    assert tab.text_input[0].value == "Plain Words"
+    assert tab.number_input[0].value == 0.3
