@@ -45,8 +45,12 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def _import_what_pages_need() -> None:
     """Imports what would otherwise make the first page slow, then keeps it out of the garbage collector's way."""
+    context = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    level = context.level
+    context.setLevel(logging.ERROR)  # a component that is declared outside a page warns, and says to ignore it
     for name in ("altair", "pandas", "pyarrow", "streamlit_authenticator"):
         importlib.import_module(name)
+    context.setLevel(level)
     gc.collect()
     gc.freeze()
 

@@ -44,3 +44,4 @@ def test_a_first_start_under_a_terminal_with_a_display_asks_nothing(tmp_path: Pa
     assert b"email" not in said.lower()
     assert b"e-mail" not in said.lower()
     assert b"Demo accounts" in said
+    assert b"ScriptRunContext" not in said
