@@ -1,6 +1,7 @@
 """Takes the pictures in README from the running product: a fresh demo, the built-in model, a real Chromium.
 
-Run it with `uv run python docs/take_screenshots.py [folder]`; the folder is `docs/images` unless given.
+Run it with `uv run python docs/take_screenshots.py [folder]`; without one, the README's picture
+alone is renewed in `docs/images`; with one, all pages in both sizes and themes are left there to be looked at.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, 
         save_local_key(page, server.home)
     page.goto(server.url)
     choose(page, MODEL, "Your key")
-    ask(page, "Give me three tips for a good night's sleep, as a numbered list.")
+    ask(page, "Write a short welcome message for new customers of a bookshop.")
     page.get_by_text(re.compile(r"first token \d+")).wait_for(timeout=90_000)
     shoot("playground")
     for name in ("api-keys", "chatbot-settings", "usage"):
@@ -90,8 +91,9 @@ def main() -> None:
             browser.close()
             server.stop()
     if len(sys.argv) == 1:
-        for picture in folder.glob("*-desktop-light.png"):
-            picture.replace(folder / picture.name.replace("-desktop-light", ""))
+        (folder / "playground-desktop-light.png").replace(folder / "playground.png")
+        for other in folder.glob("*-desktop-light.png"):
+            other.unlink()
 
 
 if __name__ == "__main__":
