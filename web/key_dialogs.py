@@ -89,7 +89,9 @@ def _paste_and_test(who: Identity, provider: Provider, *, replaces: KeyView | No
         forget_draft()
         _seal_and_test(who, provider, secret, replaces)
         st.rerun(scope="fragment")
-    _show_problem()
+    problem = st.session_state.pop("key_problem", None)
+    if problem is not None:
+        parts.error(problem)
     draft: DraftView | None = st.session_state.get(DRAFT)
     if draft is not None and draft.provider_id == provider.id:
         _judge_and_save(who, provider, draft, replaces)
@@ -109,12 +111,6 @@ def _seal_and_test(who: Identity, provider: Provider, secret: SecretStr, replace
         st.session_state["key_problem"] = problem
 
 
-def _show_problem() -> None:
-    problem = st.session_state.pop("key_problem", None)
-    if problem is not None:
-        parts.error(problem)
-
-
 def _built_in_key() -> None:
     bench = workbench()
     if not bench.local.installed:
@@ -125,7 +121,6 @@ def _built_in_key() -> None:
 
 def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replaces: KeyView | None) -> None:
     found: Finding | None = st.session_state.get(FOUND)
-    keys = workbench().keys
     if draft.warning:
         st.warning(parts.plain(draft.warning), icon=":material/warning:")
     if draft.duplicate_of:
@@ -140,25 +135,35 @@ def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replace
                 f"it again, or test it with {provider.name} all the same.",
                 icon=":material/warning:",
             )
-        if st.button(f"Test with {provider.name} anyway", icon=":material/network_check:"):
-            try:
-                _remember(who, draft, keys.test_draft(who.actor, draft.id))
-            except ByokError as problem:
-                st.session_state["key_problem"] = problem
-            st.rerun(scope="fragment")
+        _test_draft(who, provider, draft, f"Test with {provider.name} anyway")
         return
     parts.finding(found)
+    if found.verdict in ("unreachable", "rate_limited"):
+        _test_draft(who, provider, draft, "Test again")
     _save(who, provider, draft, found, replaces)
+
+
+def _test_draft(who: Identity, provider: Provider, draft: DraftView, label: str) -> None:
+    """A button that tests what was pasted before: it lies sealed, and need not be pasted once more."""
+    if not st.button(label, icon=":material/network_check:", key="key-test-draft"):
+        return
+    try:
+        with st.spinner(f"Asking {provider.name} …"):
+            _remember(who, draft, workbench().keys.test_draft(who.actor, draft.id))
+    except ByokError as problem:
+        st.session_state["key_problem"] = problem
+    st.rerun(scope="fragment")
 
 
 def _save(who: Identity, provider: Provider, draft: DraftView, found: Finding, replaces: KeyView | None) -> None:
     rejected, unproven = found.verdict == "rejected", found.verdict in ("unreachable", "unreadable")
     label = replaces.label if replaces else ""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    # A form: Enter in the label saves.
+    with st.form(f"key-save-{draft.id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         if replaces is None and not rejected:
-            made_up = f"{provider.name} …{draft.hint}"
+            made_up = f"{provider.name} key"
             label = st.text_input("Label", key=f"key-label-{draft.id}", placeholder=made_up, max_chars=60)
-        wanted = st.button(
+        wanted = st.form_submit_button(
             "Save untested" if unproven else "Save",
             type="primary",
             icon=":material/save:",
