@@ -27,8 +27,8 @@ def sign_in() -> None:
     with entry:
         if bench.settings.demo_on:
             _one_click()
-        elif not bench.accounts.companies():
-            _first_company()
+        elif not any(company.people for company in bench.accounts.companies()):
+            _first_person()
         person_id = SignInForm(bench.accounts).draw()
         if bench.settings.demo_on:
             st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
@@ -65,12 +65,17 @@ def _one_click() -> None:
                 _enter(person.person_id)
 
 
-def _first_company() -> None:
+def _first_person() -> None:
+    companies = workbench().accounts.companies()
+    slug = companies[0].slug if companies else "acme"
+    add_company = "" if companies else "uv run byok company add acme --name 'Acme' --plan pro\n"
     with st.container(border=True):
-        st.markdown("**There is no company yet.** Two commands make one, with its first admin:")
+        if companies:
+            st.markdown("**Nobody can sign in yet.** This command makes the first admin:")
+        else:
+            st.markdown("**There is no company yet.** Two commands make one, with its first admin:")
         st.code(
-            "uv run byok company add acme --name 'Acme' --plan pro\n"
-            "uv run byok user add alice --company acme --name 'Alice' --role admin",
+            f"{add_company}uv run byok user add alice --company {slug} --name 'Alice' --role admin",
             language="bash",
             wrap_lines=True,
         )

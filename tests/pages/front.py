@@ -111,10 +111,10 @@ class Front:
 
 
 @contextmanager
-def front(home: Path) -> Iterator[Front]:
-    """The app over `home`, where the demo was seeded before."""
+def front(home: Path, *, demo: bool = True) -> Iterator[Front]:
+    """The app over `home`, where the demo was seeded before; or without the demo, over an empty one."""
     router = respx.Router(assert_all_called=False)
-    settings = Settings(home=home, demo=True, demo_password=SecretStr(PASSWORD))
+    settings = Settings(home=home, demo=demo, demo_password=SecretStr(PASSWORD))
     bench = Workbench.open(settings, transport=httpx.MockTransport(router.async_handler))
     try:
         yield Front(bench, router)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from byok.ground.clock import utc_now
 from byok.ground.tables import Ticket
-from tests.pages.front import PAGES, PASSWORD, ROOT, Front, buttons, nodes, press, titles, words
+from tests.pages.front import PAGES, PASSWORD, ROOT, Front, buttons, front, nodes, press, titles, words
 
 PEOPLE = ("ada", "max", "bea", "finn")
 OF_THE_DEMO = ("Northwind", "Corner Shop", "Tryout", "Friendlier release note", "Plain Words")
@@ -136,3 +138,17 @@ def test_signing_out_ends_the_session_for_other_tabs_too(own: Front) -> None:
     tab = own.visit("ada", "Usage")
     press(tab, "Sign out")
     assert titles(tab.run()) == ["Bring your own AI provider keys"]
+
+
+def test_where_nobody_can_sign_in_yet_the_door_says_the_commands_that_are_still_needed(tmp_path: Path) -> None:
+    add_person = "uv run byok user add alice --company acme --name 'Alice' --role admin"
+    with front(tmp_path, demo=False) as opened:
+        seen = words(opened.visit(None))
+        assert "There is no company yet." in seen
+        assert f"uv run byok company add acme --name 'Acme' --plan pro\n{add_person}" in seen
+        assert "Continue as" not in seen
+        opened.bench.accounts.add_company(slug="acme", name="Acme", plan="pro")
+        seen = words(opened.visit(None))
+        assert "Nobody can sign in yet." in seen
+        assert add_person in seen
+        assert "company add" not in seen
