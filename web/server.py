@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import importlib
@@ -20,6 +21,8 @@ from web import session_routes, stream
 from web.headers import SecurityHeaders
 from web.house import house
 
+HEAD_START = 3.0  # seconds
+
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
@@ -34,21 +37,30 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         sys.stderr.write(f"\nThe workbench does not start: {error}\n\n")
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would add a traceback to what was just said
         raise SystemExit(1) from None
-    await run_in_threadpool(_import_what_pages_need)
+    await run_in_threadpool(_import, "streamlit_authenticator")
+    rest = asyncio.create_task(_import_later("altair", "pandas", "pyarrow"))
     if ours.workbench.settings.demo_on:
         sys.stderr.write(f"\n  {ours.workbench.demo.greeting()}\n")
     try:
         yield {}
     finally:
+        rest.cancel()
+        await asyncio.wait({rest})
         await run_in_threadpool(ours.workbench.close)
 
 
-def _import_what_pages_need() -> None:
-    """Imports what would otherwise make the first page slow, then keeps it out of the garbage collector's way."""
+async def _import_later(*names: str) -> None:
+    """Leaves the first seconds to the sign-in page, which needs none of these."""
+    await asyncio.sleep(HEAD_START)
+    await run_in_threadpool(_import, *names)
+
+
+def _import(*names: str) -> None:
+    """Imports what would otherwise make a page slow, then keeps it out of the garbage collector's way."""
     context = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
     level = context.level
     context.setLevel(logging.ERROR)  # a component that is declared outside a page warns, and says to ignore it
-    for name in ("altair", "pandas", "pyarrow", "streamlit_authenticator"):
+    for name in names:
         importlib.import_module(name)
     context.setLevel(level)
     gc.collect()
