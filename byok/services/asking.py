@@ -38,7 +38,10 @@ _ADD_TURN, _ADD_ANSWER = sa.insert(TURNS), sa.insert(ANSWERS)
 Calls = ChatCall | Callable[[], ChatCall]
 LONGEST = 200_000  # characters of one message
 
-NO_OWN_KEYS = "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once."
+NO_OWN_KEYS = {
+    True: "Wait for the next month (UTC), or see in API Keys what Pro brings: with own keys you can go on at once.",
+    False: "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once.",
+}  # by whether an admin asks
 
 
 class FindsRoutes(Protocol):
@@ -161,7 +164,7 @@ class Asking:
         except PlanUsedUpError as error:
             if grant.plan.byok:
                 raise
-            raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS) from None
+            raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS[grant.is_admin]) from None
 
 
 def message(text: str) -> str:

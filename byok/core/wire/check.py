@@ -79,12 +79,18 @@ async def check_key(http: httpx.AsyncClient, provider: Provider, *, base_url: st
         detail=seen.detail,
         proof=seen.proof,
         not_proven=provider.not_proven if seen.verdict == "accepted" else _left_open(seen.verdict),
-        next_step=_NEXT_STEPS[seen.verdict],
+        next_step=_next_step(provider, seen.verdict),
         link=_link(provider, seen.verdict),
         request_id=seen.request_id,
         elapsed_ms=elapsed_ms,
         models=models,
     )
+
+
+def _next_step(provider: Provider, verdict: Verdict) -> str:
+    if verdict == "rejected" and provider.key_page is None:
+        return "Copy the key again from where it is kept."
+    return _NEXT_STEPS[verdict]
 
 
 async def _get(http: httpx.AsyncClient, provider: Provider, base_url: str, auth: httpx.Auth) -> _Seen:
