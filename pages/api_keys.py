@@ -72,7 +72,7 @@ def _key(who: Identity, key: KeyView) -> None:
                 parts.verdict_badge(key.verdict)
             else:
                 st.badge("Needs to be entered again", color="red", icon=":material/key_off:")
-            st.badge("Default" if key.is_default else "Spare", color="primary" if key.is_default else "gray")
+            st.badge("Default" if key.is_default else "Spare", color="blue" if key.is_default else "gray")
         many = "" if key.models_open == 1 else "s"
         opens = "" if key.models_open is None else f" · {formats.count(key.models_open)} chat model{many}"
         chat = "" if key.chat else " · — not for chat yet"

@@ -131,6 +131,7 @@ def _params(params: Any, weights: Path, key: str) -> Any:
     params.n_ctx = _SLOTS * CONTEXT
     params.n_parallel = _SLOTS
     params.n_predict = _LONGEST_ANSWER  # a model this small can loop; a request may only ask for less
+    params.sampling.temp = 0.3  # unless a request says otherwise: hotter, so small a model says odd things in a demo
     params.cache_ram_mib = 0  # the prompt cache would otherwise grow to 8 GB
     params.n_threads_http = 32  # each open stream holds one, waiting ones too
     params.timeout_read = params.timeout_write = 10  # seconds; a stop waits for a client that neither reads nor writes
