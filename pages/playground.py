@@ -6,6 +6,7 @@ from uuid import UUID
 
 import streamlit as st
 
+from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError
 from byok.services.chatbots import ChatbotView
 from byok.services.conversation_views import ConversationView
@@ -98,7 +99,7 @@ def _pick_model(menu: Menu, bot: ChatbotView | None, current: ConversationView |
 def _default(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:
     """What is chosen at first. None where the model that was meant is gone: another one may be paid by another."""
     if current is not None and current.model is not None:
-        return menu.find(parts.model_name(current.model), key_id=current.key_id)
+        return menu.find(ModelName.parse(current.model), key_id=current.key_id)
     if bot is not None:
         return menu.find(bot.model, key_id=bot.key_id) if bot.model else None
     return menu.choices[0] if menu.choices else None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from byok.core.model_names import ModelName
 from byok.core.wire import Finding
 from byok.ground.errors import ByokError
 from byok.services.sessions import Identity
@@ -25,11 +24,6 @@ VERDICTS = {
     "unreadable": ("red", ":material/key_off:"),
     "untested": ("gray", ":material/help:"),
 }
-
-
-def model_name(text: str) -> ModelName:
-    """A stored `source:provider/model`, read again."""
-    return ModelName.parse(text)
 
 
 def plain(text: str) -> str:
