@@ -34,7 +34,7 @@ def sign_in() -> None:
             st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
         if person_id is not None:
             _enter(person_id)
-    elements.watch_session()
+    elements.watch_session(None)
 
 
 def _pitch() -> None:

@@ -39,9 +39,13 @@ def post_and_reload(url: str, body: dict[str, str]) -> None:
     _post(key=f"post-{url}", data={"url": url, "body": body})
 
 
-def watch_session() -> None:
-    """Reloads this tab when the person signs in or out in another one."""
-    _watch(key="watch-session", height=1)
+def watch_session(person_id: UUID | None) -> None:
+    """Reloads this tab once somebody else is signed in, or nobody any more, whichever tab did it.
+
+    Args:
+        person_id: for whom this page is drawn; None on the sign-in page.
+    """
+    _watch(key="watch-session", height=1, data={"person": str(person_id) if person_id else None})
 
 
 def live_answer(answer_id: UUID, url: str, *, on_ended: Callable[[], None]) -> None:

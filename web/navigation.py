@@ -43,7 +43,7 @@ def run() -> None:
     card = st.sidebar.container(border=True, gap="small")
     page.run()
     _account(who, card)
-    elements.watch_session()
+    elements.watch_session(who.actor.person_id)
 
 
 def _account(who: Identity, card: DeltaGenerator) -> None:

@@ -1,4 +1,4 @@
-"""The two routes that set and clear the session cookie. They refuse requests that another site sent."""
+"""The routes that set and clear the session cookie, refusing what another site sent, and one that says whose it is."""
 
 from __future__ import annotations
 
@@ -47,6 +47,14 @@ async def open_session(request: Request) -> Response:
     return response
 
 
+async def whose_session(request: Request) -> Response:
+    """Who is behind the cookie now: `{"person": "<id>"}`, or null, by which a tab notices that it is out of date."""
+    token = request.cookies.get(COOKIE)
+    who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
+    person = str(who.actor.person_id) if who else None
+    return JSONResponse({"person": person}, headers={"cache-control": "no-store"})
+
+
 async def close_session(request: Request) -> Response:
     """Ends the session in the database and clears the cookie: 204."""
     if not _from_here(request):
@@ -61,5 +69,6 @@ async def close_session(request: Request) -> Response:
 
 ROUTES = [
     Route("/app/session", open_session, methods=["POST"]),
+    Route("/app/session", whose_session, methods=["GET"]),
     Route("/app/sign-out", close_session, methods=["POST"]),
 ]

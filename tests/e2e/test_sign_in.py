@@ -62,6 +62,16 @@ def test_signing_out_ends_the_session_in_every_tab_and_an_old_cookie_opens_nothi
     expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
 
 
+def test_a_tab_that_missed_the_sign_out_notices_when_it_is_looked_at_again(
+    page: Page, context: BrowserContext, server: Server
+) -> None:
+    sign_in(page, server, path="/usage")
+    ended = context.request.post(server.url + "/app/sign-out", headers={"origin": server.url})  # tells no tab
+    assert ended.status == 204
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+
+
 def test_a_dialog_that_is_open_when_the_session_ends_changes_nothing_any_more(
     page: Page, context: BrowserContext, server: Server
 ) -> None:

@@ -69,6 +69,18 @@ def test_a_ticket_opens_one_session_and_no_second(house_front: Front) -> None:
     assert (again.status_code, "set-cookie" in again.headers) == (403, False)
 
 
+def test_a_tab_learns_who_is_behind_its_cookie_and_that_nobody_is_any_more(house_front: Front) -> None:
+    token = token_of(house_front, "max")
+    asked = call("GET", "/app/session", cookie=token)
+    assert (asked.json(), asked.headers["cache-control"]) == (
+        {"person": str(house_front.actor("max").person_id)},
+        "no-store",
+    )
+    house_front.bench.sessions.end(token)
+    assert call("GET", "/app/session", cookie=token).json() == {"person": None}
+    assert call("GET", "/app/session").json() == {"person": None}
+
+
 @pytest.mark.parametrize(("proto", "secure"), [("http", False), ("https", True)])
 def test_behind_tls_the_cookie_is_secure(house_front: Front, proto: str, secure: bool) -> None:
     opened = call(
