@@ -16,21 +16,47 @@ from byok.core.model_names import ModelName
 from byok.ground.clock import month_of
 from byok.ground.errors import PlanUsedUpError
 from byok.ground.ids import new_id
+from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 
 ATTEMPTS = metadata.tables["attempt"]
 COMPANIES = metadata.tables["company"]
 
-# Made once: putting a statement together costs as much as running it.
 _a = ATTEMPTS.c
-_LOCK = sa.select(COMPANIES.c.id).where(COMPANIES.c.id == sa.bindparam("whose")).with_for_update(key_share=True)
-_USED = sa.select(sa.func.count()).where(
-    _a.company_id == sa.bindparam("whose"),
-    _a.source == "plan",
-    _a.month == sa.bindparam("of"),
-    (_a.status == "reserved") | _a.answered,
+_LOCK = Prepared(
+    sa.select(COMPANIES.c.id).where(COMPANIES.c.id == sa.bindparam("whose")).with_for_update(key_share=True)
 )
-_RESERVE = sa.insert(ATTEMPTS)
+_USED = Prepared(
+    sa.select(sa.func.count().label("messages")).where(
+        _a.company_id == sa.bindparam("whose"),
+        _a.source == "plan",
+        _a.month == sa.bindparam("of"),
+        (_a.status == "reserved") | _a.answered,
+    )
+)
+_RESERVE = Prepared(
+    sa.insert(ATTEMPTS),
+    columns=(
+        "id",
+        "company_id",
+        "person_id",
+        "chatbot_id",
+        "conversation_id",
+        "answer_id",
+        "process_id",
+        "source",
+        "provider_id",
+        "model_asked",
+        "key_id",
+        "key_label",
+        "key_hint",
+        "status",
+        "answered",
+        "month",
+        "sample",
+        "reserved_at",
+    ),
+)
 _SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
 
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
@@ -65,7 +91,8 @@ class Outcome:
 
 def plan_used(connection: sa.Connection, *, company_id: UUID, month: str) -> int:
     """Plan messages of a month `YYYY-MM`: answered attempts on standard models, and those that are still open."""
-    return connection.execute(_USED, {"whose": company_id, "of": month}).scalar_one()
+    (used,) = _USED.run(connection, {"whose": company_id, "of": month})
+    return int(used.messages)
 
 
 def reserve(
@@ -99,12 +126,12 @@ def reserve(
     if name.source == "plan":
         # SQLite's write transaction stands alone anyway. NO KEY UPDATE waits for other senders, not for foreign keys.
         if connection.dialect.name != "sqlite":
-            connection.execute(_LOCK, {"whose": company_id})
+            _LOCK.run(connection, {"whose": company_id})
         if plan_used(connection, company_id=company_id, month=month) >= plan_messages:
             raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
     attempt_id = new_id()
-    connection.execute(
-        _RESERVE,
+    _RESERVE.run(
+        connection,
         {
             "id": attempt_id,
             "company_id": company_id,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from byok.ground.errors import SettingsError
+from byok.ground.prepared import execute
 
 WRITE = {"byok_write": True}
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000")
@@ -116,4 +117,4 @@ def _speak_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("byok_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        execute(connection, "BEGIN IMMEDIATE" if write else "BEGIN")

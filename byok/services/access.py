@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from byok.core.plans import Plan, Plans
 from byok.ground.errors import NotAllowedError, NotFoundError, NotSignedInError, ProPlanNeededError
+from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 
 Reads = Session | sa.Connection  # a session's connection, or a bare one where every part of a millisecond counts
@@ -18,8 +19,8 @@ Reads = Session | sa.Connection  # a session's connection, or a bare one where e
 _p, _c = metadata.tables["person"].c, metadata.tables["company"].c
 _EMPLOYER = (_c.id, _c.slug, _c.name, _c.plan, _c.sample)
 # Every call of every service asks one of these. Made once, and without the ORM, which costs more than all the rest.
-_COMPANY = sa.select(*_EMPLOYER).where(_c.id == sa.bindparam("whose"))
-_PERSON = (
+_COMPANY = Prepared(sa.select(*_EMPLOYER).where(_c.id == sa.bindparam("whose")))
+_PERSON = Prepared(
     sa.select(*_EMPLOYER, _p.id.label("person_id"), _p.name.label("person_name"), _p.role, _p.disabled_at)
     .where(_p.id == sa.bindparam("who"))
     .join_from(metadata.tables["person"], metadata.tables["company"])
@@ -84,12 +85,12 @@ def admit(session: Reads, actor: Actor, plans: Plans, *, admin: bool = False, by
     person = None
     row: Any  # a row of either statement, or None
     if actor.person_id is not None:
-        row = connection_of(session).execute(_PERSON, {"who": actor.person_id}).one_or_none()
+        row = next(iter(_PERSON.run(connection_of(session), {"who": actor.person_id})), None)
         if row is None or row.disabled_at is not None:
             raise NotSignedInError("This account cannot be used any more.")
         person = AdmittedPerson(row.person_id, row.person_name, row.role)
     else:
-        row = connection_of(session).execute(_COMPANY, {"whose": actor.company_id}).one_or_none()
+        row = next(iter(_COMPANY.run(connection_of(session), {"whose": actor.company_id})), None)
     if row is None or row.id != actor.company_id:
         raise NotFoundError("There is no such company.")
     company = AdmittedCompany(row.id, row.slug, row.name, row.plan, row.sample)

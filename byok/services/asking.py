@@ -24,6 +24,7 @@ from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, PlanUsedUpError
 from byok.ground.ids import new_id
+from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, Reads, admit
 from byok.services.conversation_rows import begin, go_on, name_after, title_of
@@ -33,7 +34,10 @@ from byok.services.routes import Route
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
-_ADD_TURN, _ADD_ANSWER = sa.insert(TURNS), sa.insert(ANSWERS)
+_ADD_TURN = Prepared(sa.insert(TURNS), columns=("id", "conversation_id", "parent_id", "parts", "created_at"))
+_ADD_ANSWER = Prepared(
+    sa.insert(ANSWERS), columns=("id", "turn_id", "column_id", "process_id", "configuration", "created_at")
+)
 
 Calls = ChatCall | Callable[[], ChatCall]
 LONGEST = 200_000  # characters of one message
@@ -88,12 +92,12 @@ class Asking:
             conversation_id = column.conversation_id
             parts = [{"type": "text", "text": text}]
             turn = {"id": turn_id, "conversation_id": conversation_id, "parent_id": history.last_turn, "parts": parts}
-            connection.execute(_ADD_TURN, {**turn, "created_at": at})
+            _ADD_TURN.run(connection, {**turn, "created_at": at})
             answer = {"id": answer_id, "turn_id": turn_id, "column_id": column.id, "process_id": process_id}
             ran_with: dict[str, Any] = {"parameters": column.parameters, "system_prompt": column.system_prompt}
             # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
             ran_with |= {"model": str(model), "key_id": str(key_id) if key_id else None}
-            connection.execute(_ADD_ANSWER, {**answer, "configuration": ran_with, "created_at": at})
+            _ADD_ANSWER.run(connection, {**answer, "configuration": ran_with, "created_at": at})
             attempt_id = self._reserve(
                 connection,
                 grant,

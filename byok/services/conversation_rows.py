@@ -12,24 +12,32 @@ import sqlalchemy as sa
 from byok.core.model_names import ModelName
 from byok.ground.errors import NotAllowedError, NotFoundError
 from byok.ground.ids import new_id
+from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.access import Grant
 
 CONVERSATIONS = metadata.tables["conversation"]
 COLUMNS = metadata.tables["conversation_column"]
 CHATBOTS = metadata.tables["chatbot"]
-_ADD_CONVERSATION, _ADD_COLUMN = sa.insert(CONVERSATIONS), sa.insert(COLUMNS)
 
 TITLE = 60  # characters
 
-# Made once: putting a statement together costs as much as running it.
 _c, _k = CONVERSATIONS.c, COLUMNS.c
-_TOUCH = (
+_ADD_CONVERSATION = Prepared(
+    sa.insert(CONVERSATIONS),
+    columns=("id", "company_id", "person_id", "chatbot_id", "title", "sample", "created_at", "updated_at"),
+)
+_ADD_COLUMN = Prepared(
+    sa.insert(COLUMNS),
+    columns=("id", "conversation_id", "position", "model", "key_id", "parameters", "system_prompt"),
+)
+_TOUCH = Prepared(
     sa.update(CONVERSATIONS)
     .where(_c.id == sa.bindparam("which"), _c.company_id == sa.bindparam("of"), _c.person_id == sa.bindparam("by"))
+    .values(updated_at=sa.bindparam("at"))
     .returning(_c.chatbot_id)
 )
-_FIRST_COLUMN = (
+_FIRST_COLUMN = Prepared(
     sa.select(_k.id, _k.model, _k.key_id, _k.parameters, _k.system_prompt)
     .where(_k.conversation_id == sa.bindparam("which"))
     .order_by(_k.position)
@@ -80,10 +88,10 @@ def begin(
     made = OpenColumn(new_id(), chatbot_id, new_id(), parameters, system_prompt)
     owner = {"company_id": grant.company.id, "person_id": grant.person.id, "chatbot_id": chatbot_id}
     row = {"id": made.conversation_id, **owner, "title": title, "sample": False, "created_at": at, "updated_at": at}
-    connection.execute(_ADD_CONVERSATION, row)
+    _ADD_CONVERSATION.run(connection, row)
     asked = {"model": str(model), "key_id": key_id, "parameters": parameters, "system_prompt": system_prompt}
     column = {"id": made.id, "conversation_id": made.conversation_id, "position": 0, **asked}
-    connection.execute(_ADD_COLUMN, column)
+    _ADD_COLUMN.run(connection, column)
     return made
 
 
@@ -103,13 +111,13 @@ def go_on(
     """
     # Written first: on PostgreSQL this row is what makes two tabs ask one after the other.
     who = {"which": conversation_id, "of": grant.company.id, "by": grant.person.id if grant.person else None}
-    conversation = connection.execute(_TOUCH, {**who, "updated_at": at}).one_or_none()
-    if conversation is None:
+    touched = _TOUCH.run(connection, {**who, "at": at})
+    if not touched:
         raise NotFoundError("There is no such conversation.")
-    column = connection.execute(_FIRST_COLUMN, {"which": conversation_id}).one()
+    (column,) = _FIRST_COLUMN.run(connection, {"which": conversation_id})
     if (column.model, column.key_id) != (str(model), key_id):
         connection.execute(sa.update(COLUMNS).where(_k.id == column.id).values(model=str(model), key_id=key_id))
-    return OpenColumn(conversation_id, conversation.chatbot_id, column.id, column.parameters, column.system_prompt)
+    return OpenColumn(conversation_id, touched[0].chatbot_id, column.id, column.parameters, column.system_prompt)
 
 
 def name_after(connection: sa.Connection, conversation_id: UUID, first_message: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.ground.errors import InvalidInputError
+from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.conversation_views import text_of
 
@@ -16,8 +17,7 @@ TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
 
 _t, _a = TURNS.c, ANSWERS.c
-# Made once: putting it together costs as much as running it.
-_SEEN_BY_COLUMN = (
+_SEEN_BY_COLUMN = Prepared(
     sa.select(_t.id, _t.parent_id, _t.parts, _a.text, _a.state)
     .select_from(TURNS.outerjoin(ANSWERS, (_a.turn_id == _t.id) & (_a.column_id == sa.bindparam("its_column"))))
     .where(_t.conversation_id == sa.bindparam("its_conversation"))
@@ -43,7 +43,7 @@ def read_history(connection: sa.Connection, *, conversation_id: UUID, column_id:
         InvalidInputError: this column is still answering.
     """
     turns: dict[UUID, Any] = {}
-    for row in connection.execute(_SEEN_BY_COLUMN, {"its_column": column_id, "its_conversation": conversation_id}):
+    for row in _SEEN_BY_COLUMN.run(connection, {"its_column": column_id, "its_conversation": conversation_id}):
         if row.state == "running":
             raise InvalidInputError(
                 "The last answer is still being written.", field="text", next_step="Wait for it, or stop it."

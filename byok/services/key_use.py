@@ -15,6 +15,7 @@ from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LocalModel
 from byok.core.vault import AUTH_HEADERS, Place, Vault
 from byok.ground.errors import KeyUnreadableError, NotFoundError
+from byok.ground.prepared import Prepared
 from byok.ground.tables import ApiKey, KeyDraft
 from byok.ground.tables.types import metadata
 
@@ -45,14 +46,16 @@ SealedRow = ApiKey | KeyDraft
 UsableRow = SealedRow | SavedKey
 
 _k = metadata.tables["api_key"].c
-_SAVED = sa.select(*(_k[one.name] for one in fields(SavedKey))).where(
-    _k.company_id == sa.bindparam("whose"), _k.provider_id == sa.bindparam("of")
+_SAVED = Prepared(
+    sa.select(*(_k[one.name] for one in fields(SavedKey))).where(
+        _k.company_id == sa.bindparam("whose"), _k.provider_id == sa.bindparam("of")
+    )
 )
 
 
 def saved_keys(connection: sa.Connection, *, company_id: UUID, provider_id: str) -> list[SavedKey]:
     """A company's keys of one provider."""
-    return [SavedKey(*row) for row in connection.execute(_SAVED, {"whose": company_id, "of": provider_id})]
+    return [SavedKey(*row) for row in _SAVED.run(connection, {"whose": company_id, "of": provider_id})]
 
 
 class KeyUse:
