@@ -24,7 +24,7 @@ from local_server import local_server
 from report import Report
 from workplace import COMPANY, NAME, furnish, overlay, settings
 
-RUNS = 15
+RUNS = 31
 MOST = 1.0
 QUESTION = "Say hello in one short sentence."
 OURS, THEIRS = "byok chat", f"openai {version('openai')}, ten lines"

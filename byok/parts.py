@@ -5,6 +5,7 @@ Each part registers its end when it is made, so that what was made later, and us
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,8 @@ from byok.ground.db import Database
 from byok.ground.settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
     from byok.core.leases import Lease
@@ -33,6 +36,7 @@ class Parts:
     Args:
         what: `app` or `command`; the lease says so.
         transport: replaces the network, for tests.
+        trust: the certificates, where somebody has begun to read them; see `core.trust`.
     """
 
     def __init__(
@@ -41,10 +45,11 @@ class Parts:
         *,
         what: Literal["app", "command"],
         transport: httpx.AsyncBaseTransport | None,
+        trust: Future[ssl.SSLContext] | None,
         clock: Clock,
     ) -> None:
         self.settings, self.what, self.clock = settings, what, clock
-        self._transport = transport
+        self._transport, self._trust = transport, trust
         self._ends = ExitStack()
 
     @cached_property
@@ -82,7 +87,8 @@ class Parts:
         """The one HTTP client of the process."""
         from byok.core.wire import make_http_client
 
-        loop, client = self.loop, make_http_client(transport=self._transport)
+        trust = None if self._trust is None else self._trust.result()
+        loop, client = self.loop, make_http_client(transport=self._transport, trust=trust)
         self._ends.callback(lambda: loop.run(client.aclose(), timeout=5))
         return client
 

@@ -19,6 +19,9 @@ from byok.ground.settings import Settings
 from byok.parts import Parts
 
 if TYPE_CHECKING:
+    import ssl
+    from concurrent.futures import Future
+
     import httpx
 
     from byok.services.accounts import Accounts
@@ -48,6 +51,7 @@ class Workbench(Parts):
         *,
         what: Literal["app", "command"] = "app",
         transport: httpx.AsyncBaseTransport | None = None,
+        trust: Future[ssl.SSLContext] | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Reads the settings, opens and upgrades the database, and seeds the demo where it belongs.
@@ -55,7 +59,7 @@ class Workbench(Parts):
         Raises:
             SettingsError: the process must not start; the message says why.
         """
-        bench = cls(settings or Settings.load(), what=what, transport=transport, clock=clock)
+        bench = cls(settings or Settings.load(), what=what, transport=transport, trust=trust, clock=clock)
         try:
             bench._start()
         except BaseException:
@@ -72,7 +76,8 @@ class Workbench(Parts):
         make_home(self.settings)
         _ = self.vault
         schema.upgrade(self.db)
-        self.demo.seed()
+        if self.settings.demo_on:
+            self.demo.seed()
         if self.what == "app":
             self.demo.follow_password()
             _ = self.conversations, self.usage, self.models, self.chatbots, self.keys, self.accounts, self.sessions

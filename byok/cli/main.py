@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from byok.core.trust import read_trust
+
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "chat": ("byok.cli.chat:chat", "Ask a model; the answer streams to standard output."),
     "company": ("byok.cli.companies:company", "Companies and their plans."),
@@ -27,6 +29,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "user": ("byok.cli.users:user", "People who can sign in."),
 }
 
+HURRIED = frozenset({"chat"})  # where somebody waits for the first answer of a provider
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one when it is needed."""
@@ -37,6 +41,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in HURRIED:
+            ctx.obj = read_trust()  # before the imports, so that both go on at once
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command

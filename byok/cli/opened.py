@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +26,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def workbench() -> Iterator[Workbench]:
     """The workbench of a command. A polite request to end (SIGTERM) settles what is open, as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, _end)
-    bench = Workbench.open(what="command")
+    bench = Workbench.open(what="command", trust=click.get_current_context().find_object(Future))
     try:
         yield bench
     finally:

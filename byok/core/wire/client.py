@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 from byok.core.provider import Provider
 from byok.core.wire.answer import AnswerReader
-from byok.core.wire.check import check_key
 from byok.core.wire.http import Upstream, address, open_upstream
-from byok.core.wire.lists import fetch_models
 from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
@@ -36,6 +34,8 @@ class Wire:
 
     async def check(self, provider: Provider, *, base_url: str, auth: httpx.Auth) -> Finding:
         """Tests a key; never raises for what a provider does. `auth` is made for `provider.auth`."""
+        from byok.core.wire.check import check_key  # late: a question needs none of it
+
         return await check_key(self._http, provider, base_url=base_url, auth=auth)
 
     async def models(self, provider: Provider, *, base_url: str, auth: httpx.Auth) -> tuple[ModelInfo, ...]:
@@ -45,6 +45,8 @@ class Wire:
             ProviderError: the provider said no, or nothing that can be read.
             KeyUnreadableError: the sealed key does not open.
         """
+        from byok.core.wire.lists import fetch_models  # late, as above
+
         return await fetch_models(self._http, provider, base_url=base_url, auth=auth)
 
     async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:

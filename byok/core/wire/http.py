@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -28,11 +29,14 @@ LONGEST_BODY = 16 * 1024 * 1024
 LINGER_SECONDS = 0.05
 
 
-def make_http_client(*, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def make_http_client(
+    *, transport: httpx.AsyncBaseTransport | None = None, trust: ssl.SSLContext | None = None
+) -> httpx.AsyncClient:
     """The client that a process shares among all its requests to providers.
 
     Args:
         transport: what tests hand in instead of the network.
+        trust: the certificates that are trusted, where they have been read already; else they are read here.
     """
     try:
         release = version("aimy-byok-workbench")
@@ -40,6 +44,7 @@ def make_http_client(*, transport: httpx.AsyncBaseTransport | None = None) -> ht
         release = "0"
     return httpx.AsyncClient(
         transport=transport,
+        verify=trust or True,
         timeout=httpx.Timeout(30, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS),
         limits=httpx.Limits(max_connections=512, max_keepalive_connections=64, keepalive_expiry=30),
         follow_redirects=False,
