@@ -18,6 +18,6 @@ def read_trust() -> Future[ssl.SSLContext]:
 
 
 def _read() -> ssl.SSLContext:
-    import httpx
+    from byok.core.wire.http import trusted_certificates
 
-    return httpx.create_ssl_context(trust_env=False)
+    return trusted_certificates()

@@ -55,6 +55,11 @@ def make_http_client(
     )
 
 
+def trusted_certificates() -> ssl.SSLContext:
+    """What the client would read by itself when it is made. Takes about 30 ms, most of it without the interpreter."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer read whole. `secrets` are what the request carried, to be scrubbed from the answer's words."""
