@@ -85,7 +85,7 @@ def run(arguments: list[str] | None = None) -> int:
 def main() -> None:
     """What the `byok` command calls."""
     # A command is short and mostly imports: the collector would walk over all of it a dozen times before it answers.
-    gc.set_threshold(100_000, 50, 1000)
+    gc.set_threshold(500_000, 50, 1000)
     # Pydantic would read the metadata of every installed package, to find plugins that this product does not have.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     status = run()
