@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from byok.core.leases import Lease
     from byok.core.local_model import LocalModel
+    from byok.core.retries import Retries
     from byok.core.runner import Runner
     from byok.core.wire import Wire
 
@@ -36,6 +37,7 @@ class Parts:
     Args:
         what: `app` or `command`; the lease says so.
         transport: replaces the network, for tests.
+        retries: another policy than the usual one, for tests.
         trust: the certificates, where somebody has begun to read them; see `core.trust`.
     """
 
@@ -46,10 +48,11 @@ class Parts:
         what: Literal["app", "command"],
         transport: httpx.AsyncBaseTransport | None,
         trust: Future[ssl.SSLContext] | None,
+        retries: Retries | None,
         clock: Clock,
     ) -> None:
         self.settings, self.what, self.clock = settings, what, clock
-        self._transport, self._trust = transport, trust
+        self._transport, self._trust, self._retries = transport, trust, retries
         self._ends = ExitStack()
 
     @cached_property
@@ -124,6 +127,14 @@ class Parts:
         from byok.core.runner import Runner
 
         _ = self.local  # it serves answers, so it must outlive them
-        runner = Runner(db=self.db, loop=self.loop, wire=self.wire, lease=self.lease, price=price, clock=self.clock)
+        runner = Runner(
+            db=self.db,
+            loop=self.loop,
+            wire=self.wire,
+            lease=self.lease,
+            price=price,
+            retries=self._retries,
+            clock=self.clock,
+        )
         self._ends.callback(runner.close)
         return runner

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from byok.core.retries import Retries
     from byok.services.accounts import Accounts
     from byok.services.chatbots import Chatbots
     from byok.services.conversations import Conversations
@@ -52,6 +53,7 @@ class Workbench(Parts):
         what: Literal["app", "command"] = "app",
         transport: httpx.AsyncBaseTransport | None = None,
         trust: Future[ssl.SSLContext] | None = None,
+        retries: Retries | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Reads the settings, opens and upgrades the database, and seeds the demo where it belongs.
@@ -59,7 +61,9 @@ class Workbench(Parts):
         Raises:
             SettingsError: the process must not start; the message says why.
         """
-        bench = cls(settings or Settings.load(), what=what, transport=transport, trust=trust, clock=clock)
+        bench = cls(
+            settings or Settings.load(), what=what, transport=transport, trust=trust, retries=retries, clock=clock
+        )
         try:
             bench._start()
         except BaseException:

@@ -19,6 +19,7 @@ from byok.core.loop import LoopThread
 from byok.core.model_names import ModelName
 from byok.core.prices import Price
 from byok.core.provider import Provider
+from byok.core.retries import Retries
 from byok.core.run import Job
 from byok.core.runner import Runner
 from byok.core.wire import ChatCall, Usage, Wire, make_http_client
@@ -31,18 +32,33 @@ from tests.fake_provider import FakeProvider
 NOVEMBER = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BYOK = ModelName("byok", "fake", "fake-1")
 PLAN = ModelName("plan", "fake", "fake-1")
+AT_ONCE = Retries(pauses=(0.0, 0.0))  # asks again without a pause
 
 
 class Process:
     """What one process owns, over a database that may be shared with others."""
 
-    def __init__(self, db: Database, *, tick: float = 0.02, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        tick: float = 0.02,
+        retries: Retries = AT_ONCE,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.db = db
         self.loop = LoopThread()
         self.http = make_http_client()
         self.lease = Lease(db=db, loop=self.loop, what="app", clock=clock)
         self.runner = Runner(
-            db=db, loop=self.loop, wire=Wire(self.http), lease=self.lease, price=cheap, tick=tick, clock=clock
+            db=db,
+            loop=self.loop,
+            wire=Wire(self.http),
+            lease=self.lease,
+            price=cheap,
+            retries=retries,
+            tick=tick,
+            clock=clock,
         )
 
     def close(self) -> None:

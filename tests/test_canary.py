@@ -32,6 +32,7 @@ from byok.services.key_use import place_of
 from byok.services.key_views import KeyView
 from tests.canary import FAILURES, Canary, Ear, Nest, ear, nest, told
 from tests.pages.front import Front, empty_house, nodes, press, words
+from tests.run_world import AT_ONCE
 
 MODEL = ModelName("byok", "openai", "gpt-5.4-mini")
 OVERLAY = """[openai]
@@ -137,7 +138,7 @@ def mine(tmp_path: Path, patience: float) -> Iterator[Mine]:
         overlay.write_text(OVERLAY.format(origin=provider.origin, patience=patience))
         # As the app does at start. `install` is left out: a second line, which would hide what is looked for here.
         redaction.quiet_http()
-        bench = Workbench.open(Settings(home=tmp_path / "home", demo=True, providers=overlay))
+        bench = Workbench.open(Settings(home=tmp_path / "home", demo=True, providers=overlay), retries=AT_ONCE)
         try:
             yield Mine(bench, provider, listening)
         finally:

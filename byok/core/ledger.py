@@ -59,6 +59,23 @@ _RESERVE = Prepared(
 )
 _SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
 
+# What the attempts of one question have in common.
+_SAME = (
+    "company_id",
+    "person_id",
+    "chatbot_id",
+    "conversation_id",
+    "answer_id",
+    "process_id",
+    "source",
+    "provider_id",
+    "model_asked",
+    "key_id",
+    "key_label",
+    "key_hint",
+    "sample",
+)
+
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
 
 
@@ -154,6 +171,25 @@ def reserve(
         },
     )
     return attempt_id
+
+
+def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> UUID | None:
+    """Settles an attempt that failed and reserves the next one in its place, for the same question.
+
+    Both in the caller's transaction, so that nobody else takes the message that the failed one gives back.
+
+    Returns:
+        The new attempt's id; None where the failed one had been settled before, by whoever took this process for dead.
+    """
+    if not settle(connection, attempt_id, outcome, at=at):
+        return None
+    new = new_id()
+    same = [ATTEMPTS.c[name] for name in _SAME]
+    fresh = {"id": new, "status": "reserved", "answered": False, "month": month_of(at), "reserved_at": at}
+    values = [sa.literal(value, ATTEMPTS.c[name].type) for name, value in fresh.items()]
+    row = sa.select(*same, *values).where(ATTEMPTS.c.id == attempt_id)
+    connection.execute(sa.insert(ATTEMPTS).from_select([*_SAME, *fresh], row))
+    return new
 
 
 def settle(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> bool:

@@ -1,6 +1,6 @@
-"""One answer being produced: takes the stream apart into a buffer, and says at the end what became of it.
+"""One attempt at an answer: takes the stream apart into a buffer, and says at the end what became of it.
 
-Touches no database. Refuses to retry: an attempt is one request.
+Touches no database. Refuses to ask again by itself: that is another run, on the same buffer.
 """
 
 from __future__ import annotations
@@ -83,16 +83,38 @@ class End:
 
 
 class Run:
-    """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called."""
+    """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called, `hung_up` that
+    somebody did so.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        before: the attempt that failed and is followed by this one: its buffer, under its id, goes on.
+    """
+
+    def __init__(self, job: Job, *, before: Run | None = None) -> None:
         self.job = job
-        self.live = Live(job.id)
+        self.id: UUID = before.id if before else job.id
+        self.live: Live = before.live if before else Live(job.id)
+        self.tries: int = before.tries + 1 if before else 0
         self.why: EndStatus = "interrupted"
+        self.hung_up = False
         self._call: ChatCall | None = None
         self._ended: Ended | None = None
         self._began = self._first_text = self._last = time.perf_counter()
         self._answered = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether any text came."""
+        return self._answered
+
+    def again(self, attempt_id: UUID) -> Run:
+        """The run of the next attempt at the same answer."""
+        return Run(replace(self.job, attempt_id=attempt_id), before=self)
+
+    def given_up(self, failed: End) -> End:
+        """How it ends where somebody hung up between two attempts: the last one failed, and no other was made."""
+        state, *_ = self._judge(asyncio.CancelledError())
+        return replace(failed, state=state, error=None)
 
     async def stream(self, wire: Chats) -> None:
         """Sends the call and fills the buffer until the answer ends. Cancel it to hang up at once."""

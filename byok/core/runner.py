@@ -16,11 +16,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core import answer_rows
+from byok.core import answer_rows, ledger
 from byok.core.leases import Lease
 from byok.core.ledger import EndStatus, Outcome
 from byok.core.live import Live, State
 from byok.core.loop import LoopThread
+from byok.core.retries import Retries
 from byok.core.run import Chats, End, Job, Pricing, Run, log, report
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
@@ -39,6 +40,7 @@ class Runner:
     Args:
         lease: names this process; it is taken when the first answer is asked for.
         price: what an answer on an own key costs.
+        retries: when a question that failed is asked once more.
         tick: seconds between two checkpoints.
     """
 
@@ -50,11 +52,13 @@ class Runner:
         wire: Chats,
         lease: Lease,
         price: Pricing,
+        retries: Retries | None = None,
         clock: Clock = utc_now,
         tick: float = TICK,
     ) -> None:
         self._db, self._loop, self._wire, self._lease = db, loop, wire, lease
         self._price, self._clock, self._tick = price, clock, tick
+        self._retries = retries or Retries()
         self._lock = threading.Lock()
         self._runs: dict[UUID, Run] = {}
         self._streams: dict[UUID, asyncio.Task[None]] = {}
@@ -119,15 +123,15 @@ class Runner:
 
     def _begin(self, run: Run) -> None:
         stream = asyncio.create_task(run.stream(self._wire))
-        self._streams[run.job.id] = stream
+        self._streams[run.id] = stream
         end = asyncio.create_task(self._see_to_its_end(run, stream))
         self._ends.add(end)
         end.add_done_callback(self._ends.discard)
 
     def _hang_up(self, answer_id: UUID, why: EndStatus) -> None:
-        stream = self._streams.get(answer_id)
-        if stream is not None and not stream.done():
-            self._runs[answer_id].why = why
+        run, stream = self._runs.get(answer_id), self._streams.get(answer_id)
+        if run is not None and stream is not None and not run.hung_up:
+            run.why, run.hung_up = why, True
             stream.cancel()
 
     async def _hang_up_all(self) -> None:
@@ -138,17 +142,52 @@ class Runner:
 
     async def _see_to_its_end(self, run: Run, stream: asyncio.Task[None]) -> None:
         # Nobody cancels this task: only the stream is hung up, so what follows runs whatever happens.
-        await asyncio.wait({stream})
-        error = asyncio.CancelledError() if stream.cancelled() else stream.exception()
-        end = run.end(error)
+        run, end = await self._attempts(run, stream)
         at = self._clock()
         if run.job.key_id is not None and end.outcome.tokens_out is not None:
             outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
             end = End(end.state, end.error, end.finish_reason, outcome)
         state = await self._write_end(run, end)
-        self._streams.pop(run.job.id, None)
+        self._streams.pop(run.id, None)
         run.live.end(state, error=end.error, finish_reason=end.finish_reason, outcome=end.outcome)
-        self._runs.pop(run.job.id, None)
+        self._runs.pop(run.id, None)
+
+    async def _attempts(self, run: Run, stream: asyncio.Task[None]) -> tuple[Run, End]:
+        """Waits for the stream, and for those that follow where it failed; the last attempt, and how it ended."""
+        while True:
+            await asyncio.wait({stream})
+            error = asyncio.CancelledError() if stream.cancelled() else stream.exception()
+            end = run.end(error)
+            pause = None if self._closed else self._retries.pause(error, tries=run.tries, answered=run.answered)
+            if pause is None:
+                return run, end
+            # In the stream's place, so that hanging up ends the wait as well.
+            waiting = self._streams[run.id] = asyncio.create_task(asyncio.sleep(pause))
+            await asyncio.wait({waiting})
+            if waiting.cancelled() or self._closed:
+                return run, run.given_up(end)
+            attempt_id = await self._follow(run, end)
+            if attempt_id is None:
+                return run, end
+            before, run = run, run.again(attempt_id)
+            stream = asyncio.create_task(run.stream(self._wire))
+            self._runs[run.id], self._streams[run.id] = run, stream
+            if before.hung_up:  # while the database was written, when there was nothing to cancel
+                self._hang_up(run.id, before.why)
+
+    async def _follow(self, run: Run, end: End) -> UUID | None:
+        """Books the failed attempt and the next one; None where that cannot be, and the question has failed."""
+        at = self._clock()
+
+        def write() -> UUID | None:
+            with self._db.write_core() as connection:
+                return ledger.follow(connection, run.job.attempt_id, end.outcome, at=at)
+
+        try:
+            return await self._in_thread(write)
+        except sa.exc.SQLAlchemyError as error:
+            report(error, "a further attempt could not be reserved")
+            return None
 
     async def _write_end(self, run: Run, end: End) -> State:
         at, whole = self._clock(), run.live.snapshot()

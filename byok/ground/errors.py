@@ -19,7 +19,8 @@ ByokError
     ├── NoCreditError        the account has no credit or reached a spending limit
     ├── RateLimitedError     asked too often
     ├── RefusedRequestError  the provider refuses this request (model, field, content, length)
-    ├── UnreachableError     no connection, or no answer in time
+    ├── UnreachableError     no answer in time, or a connection that broke off: it may have been working all the same
+    │   └── NoConnectionError  nobody answered the call, so nothing was sent
     ├── ProviderDownError    5xx, a gateway's page, overloaded
     └── BadAnswerError       an answer that cannot be read
 
@@ -174,9 +175,13 @@ class RefusedRequestError(ProviderError):
 
 
 class UnreachableError(ProviderError):
-    """No connection, or no answer in time."""
+    """No answer in time, or a connection that broke off."""
 
     default_next_step = "Try again; if it lasts, check the network and the provider's status page."
+
+
+class NoConnectionError(UnreachableError):
+    """No connection at all: nothing was sent."""
 
 
 class ProviderDownError(ProviderError):

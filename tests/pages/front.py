@@ -26,6 +26,7 @@ from byok.ground.tables import Company, Person
 from byok.process import Workbench
 from byok.services.access import Actor
 from byok.services.key_views import KeyView
+from tests.run_world import AT_ONCE
 from tests.services.key_world import fresh_key
 from web.house import house
 
@@ -115,7 +116,7 @@ def front(home: Path, *, demo: bool = True) -> Iterator[Front]:
     """The app over `home`, where the demo was seeded before; or without the demo, over an empty one."""
     router = respx.Router(assert_all_called=False)
     settings = Settings(home=home, demo=demo, demo_password=SecretStr(PASSWORD))
-    bench = Workbench.open(settings, transport=httpx.MockTransport(router.async_handler))
+    bench = Workbench.open(settings, transport=httpx.MockTransport(router.async_handler), retries=AT_ONCE)
     try:
         yield Front(bench, router)
     finally:

@@ -38,7 +38,7 @@ def use(one: TalkWorld) -> None:
     """Two answers and an error on an own key, and one message of the plan."""
     for name in (BYOK, BYOK, PLAN):
         one.ask(model=name)
-    one.fake.script = refuse(500)
+    one.fake.script = refuse(400)
     one.ask(model=BYOK)
 
 

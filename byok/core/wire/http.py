@@ -20,7 +20,13 @@ import httpx
 from byok.core.provider import AuthName, Provider
 from byok.core.wire.alarm import Alarm
 from byok.core.wire.key_header import OtherHeader, secrets_of
-from byok.ground.errors import BadAnswerError, ProviderError, RefusedRequestError, UnreachableError
+from byok.ground.errors import (
+    BadAnswerError,
+    NoConnectionError,
+    ProviderError,
+    RefusedRequestError,
+    UnreachableError,
+)
 
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
@@ -234,7 +240,7 @@ def _failure(provider: Provider, error: Exception, *, answering: bool) -> Provid
     if isinstance(error, httpx.PoolTimeout):
         return UnreachableError(f"Too many questions to {name} are open already.", provider=name)
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-        return UnreachableError(f"No connection to {name}.", provider=name)
+        return NoConnectionError(f"No connection to {name}.", provider=name)
     if isinstance(error, httpx.TimeoutException):
         return too_late(provider)
     where = "in the middle of the answer" if answering else "before an answer came"

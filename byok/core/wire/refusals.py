@@ -109,6 +109,7 @@ def to_error(provider: Provider, refusal: Refusal) -> ProviderError:
         request_id=refusal.request_id,
         retry_after=refusal.retry_after,
         words=refusal.words,
+        next_step=_come_back(refusal.retry_after) if kind in (RateLimitedError, ProviderDownError) else "",
     )
 
 
@@ -193,6 +194,15 @@ def _fields(value: Any, *, name: str = "", depth: int = 0) -> Iterator[tuple[str
     elif isinstance(value, list):
         for inner in value[:20]:
             yield from _fields(inner, name=name, depth=depth + 1)
+
+
+def _come_back(seconds: float | None) -> str:
+    """When the provider wants to be asked again; empty where it did not say."""
+    if not seconds or seconds < 1:
+        return ""
+    if seconds < 120:
+        return f"Try again in {math.ceil(seconds)} seconds."
+    return f"Try again in {math.ceil(seconds / 60):,} minutes, or choose another model."
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

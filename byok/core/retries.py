@@ -1,0 +1,52 @@
+"""Whether a question that failed is asked once more, and after how long. Decides; neither waits nor sends.
+
+Refuses whatever may have cost something already: after the first token, after a silence, for credit, for a request
+that the provider will refuse again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from byok.ground.errors import NoConnectionError, ProviderDownError, ProviderError, RateLimitedError
+
+PAUSES = (0.5, 1.5)  # seconds before the second and the third attempt, give or take half of it
+LONGEST = 30.0  # seconds: whoever is asked to wait longer is told so instead
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """The policy of a process.
+
+    Args:
+        pauses: seconds before each further attempt; as many as there are further attempts.
+        jitter: a number from 0 to 1, another one each time, so that many who failed at once do not return at once.
+    """
+
+    pauses: tuple[float, ...] = PAUSES
+    jitter: Callable[[], float] = random.random
+
+    def pause(self, error: BaseException | None, *, tries: int, answered: bool) -> float | None:
+        """Seconds to wait before the next attempt, or None where there is to be none.
+
+        Args:
+            error: what ended the attempt.
+            tries: how many further attempts there were already.
+            answered: whether any text came.
+        """
+        if answered or tries >= len(self.pauses) or not isinstance(error, ProviderError) or not _passes(error):
+            return None
+        pause = self.pauses[tries] * (0.5 + self.jitter())
+        asked_for = error.retry_after or 0.0
+        return None if asked_for > LONGEST else max(pause, asked_for)
+
+
+def _passes(error: ProviderError) -> bool:
+    """Whether it is of a kind that passes by itself: no connection, 408, 429, 5xx (529 too)."""
+    if isinstance(error, RateLimitedError):
+        return error.status == 429
+    if isinstance(error, ProviderDownError):
+        return error.status is not None and (error.status == 408 or error.status >= 500)
+    return isinstance(error, NoConnectionError)

@@ -1,0 +1,215 @@
+"""Which failures are asked again, and when: the policy as a table, then the runner over real connections."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from byok.core import ledger
+from byok.core.live import Live
+from byok.core.retries import LONGEST, PAUSES, Retries
+from byok.ground.db import Database
+from byok.ground.errors import (
+    BadAnswerError,
+    KeyLimitedError,
+    KeyRejectedError,
+    KeyUnreadableError,
+    NoConnectionError,
+    NoCreditError,
+    ProviderDownError,
+    RateLimitedError,
+    RefusedRequestError,
+    UnreachableError,
+)
+from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, refuse
+from tests.run_world import PLAN, Author, Process, process, row, rows, until
+
+MIDDLE = Retries(jitter=lambda: 0.5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoConnectionError("no"),
+        RateLimitedError("no", status=429),
+        *(ProviderDownError("no", status=status) for status in (408, 500, 502, 503, 504, 524, 529)),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error.status}",
+)
+def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
+    assert [MIDDLE.pause(error, tries=tries, answered=False) for tries in range(3)] == [*PAUSES, None]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        KeyRejectedError("no", status=401),
+        KeyLimitedError("no", status=403),
+        NoCreditError("no", status=429),
+        NoCreditError("no", status=402),
+        RefusedRequestError("no", status=400),
+        RateLimitedError("no", status=413),
+        ProviderDownError("no", status=403),
+        ProviderDownError("no"),
+        UnreachableError("no answer in time"),
+        BadAnswerError("no"),
+        KeyUnreadableError(),
+        RuntimeError("no"),
+    ],
+    ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
+)
+def test_what_does_not_pass_or_may_have_cost_something_is_not_asked_again(error: Exception | None) -> None:
+    assert MIDDLE.pause(error, tries=0, answered=False) is None
+
+
+def test_nothing_is_asked_again_after_the_first_token() -> None:
+    assert MIDDLE.pause(ProviderDownError("no", status=503), tries=0, answered=True) is None
+
+
+def test_the_pauses_differ_from_one_another_within_half_of_their_length() -> None:
+    error = NoConnectionError("no")
+    least = Retries(jitter=lambda: 0.0).pause(error, tries=0, answered=False)
+    most = Retries(jitter=lambda: 1.0).pause(error, tries=0, answered=False)
+    assert (least, most) == (PAUSES[0] * 0.5, PAUSES[0] * 1.5)
+
+
+@pytest.mark.parametrize(("asked_for", "pause"), [(7.0, 7.0), (0.01, PAUSES[0]), (LONGEST, LONGEST), (31.0, None)])
+def test_what_the_provider_asks_for_is_the_least_and_too_long_a_wait_is_left_to_the_person(
+    asked_for: float, pause: float | None
+) -> None:
+    error = RateLimitedError("no", status=429, retry_after=asked_for)
+    assert MIDDLE.pause(error, tries=0, answered=False) == pause
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProvider]:
+    with fake_provider() as made:
+        yield made
+
+
+@pytest.fixture
+def one(any_db: Database) -> Iterator[Process]:
+    with process(any_db) as made:
+        yield made
+
+
+def first_fails(fake: FakeProvider, *statuses: int) -> None:
+    """The provider refuses once with each status, then answers."""
+    left = list(statuses)
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop(0)) if left else answer("Hello."))(exchange)
+
+    fake.script = script
+
+
+def ended(live: Live) -> None:
+    assert live.wait_end(timeout=10)
+
+
+def test_each_try_is_an_attempt_of_its_own_and_the_answer_comes_from_the_last(one: Process, fake: FakeProvider) -> None:
+    first_fails(fake, 503, 429)
+    live = one.send(fake, Author(one.db))
+    ended(live)
+    kept, tries = row(one.db, "answer"), rows(one.db, "attempt")
+    assert (kept["state"], kept["text"], live.state) == ("complete", "Hello.", "complete")
+    assert [(t["status"], t["answered"], t["error"]) for t in tries] == [
+        ("error", False, "ProviderDownError"),
+        ("error", False, "RateLimitedError"),
+        ("complete", True, None),
+    ]
+    same = ("company_id", "person_id", "conversation_id", "answer_id", "process_id", "source", "model_asked", "key_id")
+    assert len({tuple(t[name] for name in same) for t in tries}) == 1
+    assert all(t["settled_at"] is not None for t in tries)
+    assert len(fake.requests) == 3
+
+
+def test_after_two_more_tries_the_question_has_failed(one: Process, fake: FakeProvider) -> None:
+    fake.script = refuse(500)
+    ended(one.send(fake, Author(one.db)))
+    assert [t["status"] for t in rows(one.db, "attempt")] == ["error"] * 3
+    assert row(one.db, "answer")["state"] == "failed"
+    assert len(fake.requests) == 3
+
+
+def test_a_refusal_that_will_not_pass_is_one_attempt(one: Process, fake: FakeProvider) -> None:
+    fake.script = refuse(401)
+    ended(one.send(fake, Author(one.db)))
+    assert row(one.db, "attempt")["error"] == "KeyRejectedError"
+    assert len(fake.requests) == 1
+
+
+def test_nothing_is_sent_twice_once_text_has_come(one: Process, fake: FakeProvider) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.text("Once")
+        exchange.chunk({"error": {"message": "overloaded", "code": 503}})
+
+    fake.script = script
+    ended(one.send(fake, Author(one.db)))
+    assert (row(one.db, "attempt")["answered"], row(one.db, "answer")["text"]) == (True, "Once")
+    assert len(fake.requests) == 1
+
+
+def test_a_port_where_nobody_listens_is_tried_three_times(one: Process, fake: FakeProvider) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        fake.base_url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        ended(one.send(fake, Author(one.db)))
+    assert [t["error"] for t in rows(one.db, "attempt")] == ["NoConnectionError"] * 3
+
+
+def test_a_stop_ends_the_pause_and_what_failed_stays_a_failure(any_db: Database, fake: FakeProvider) -> None:
+    paused = threading.Event()
+
+    def jitter() -> float:
+        paused.set()
+        return 0.5
+
+    fake.script = refuse(503)
+    with process(any_db, retries=Retries(pauses=(600.0,), jitter=jitter)) as one:
+        live = one.send(fake, Author(one.db))
+        assert paused.wait(10)
+        one.runner.stop(live.answer_id)
+        ended(live)
+        assert live.state == row(one.db, "answer")["state"] == "stopped"
+        assert row(one.db, "attempt")["status"] == "error"
+    assert len(fake.requests) == 1
+
+
+def test_closing_ends_the_pause(any_db: Database, fake: FakeProvider) -> None:
+    fake.script = refuse(503)
+    with process(any_db, retries=Retries(pauses=(600.0,))) as one:
+        live = one.send(fake, Author(one.db))
+        until(lambda: fake.requests)
+    assert live.state == "interrupted"
+    assert row(any_db, "attempt")["status"] != "reserved"
+
+
+def test_a_try_keeps_the_message_that_the_failed_one_held(one: Process, fake: FakeProvider) -> None:
+    author, seen = Author(one.db), []
+
+    def script(exchange: Exchange) -> None:
+        with one.db.write_core() as connection:
+            month = rows(one.db, "attempt")[0]["month"]
+            seen.append(ledger.plan_used(connection, company_id=author.company_id, month=month))
+        (refuse(503) if len(seen) < 3 else answer("Hello."))(exchange)
+
+    fake.script = script
+    ended(one.send(fake, author, name=PLAN))
+    assert seen == [1, 1, 1]
+
+
+def test_an_attempt_that_somebody_else_has_settled_is_not_followed(one: Process, fake: FakeProvider) -> None:
+    def script(exchange: Exchange) -> None:
+        with one.db.write_core() as connection:
+            connection.execute(ledger.ATTEMPTS.update().values(status="unknown"))
+        refuse(503)(exchange)
+
+    fake.script = script
+    ended(one.send(fake, Author(one.db)))
+    assert row(one.db, "attempt")["status"] == "unknown"
+    assert len(fake.requests) == 1
