@@ -86,6 +86,7 @@ class Provider(BaseModel):
     usage_at: Literal["usage", "x_groq"] = "usage"
     cost_at: Literal["none", "openrouter"] = "none"
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
+    pending: Literal["none", "nvcf"] = "none"
     first_token_timeout: float = Field(default=60, gt=0, le=600)
 
     genai_prices_id: str | None = None

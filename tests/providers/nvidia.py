@@ -5,11 +5,28 @@ from __future__ import annotations
 from tests.providers.answers import Answer, Request, chunk, said, tokens
 from tests.providers.behaviour import MODEL, TEXT, Behaviour
 
+TICKET = "5a1c0e77-0d3c-4a51-9f0e-1f0a7c2d9b11"
+
 
 class Nvidia(Behaviour):
     id = "nvidia"
     fields = frozenset({"model", "messages", "stream", "max_tokens", "temperature", "top_p", "stop", "seed"})
     list_is_public = True
+
+    def route(self, request: Request) -> Answer:
+        if request.path == f"{self.base}/status/{TICKET}" and request.method == "GET":
+            self.looks += 1
+            return self.chat(self.promised) if self.looks > 1 else self._promise()
+        return super().route(request)
+
+    def in_queue(self, request: Request) -> Answer | None:
+        if not request.body.get("stream"):
+            return None
+        self.promised, self.looks = request, 0
+        return self._promise()
+
+    def _promise(self) -> Answer:
+        return Answer(202, b"", {"nvcf-reqid": TICKET, "nvcf-status": "pending-evaluation"})
 
     def not_chat(self) -> tuple[str, ...]:
         return ("nvidia/nv-embedqa-5", "nvidia/rerank-2", "m-small")  # the list repeats itself

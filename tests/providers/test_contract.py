@@ -10,6 +10,7 @@ import pytest
 from byok.core.wire import Delta, Usage
 from byok.ground.errors import ByokError, ProviderError
 from tests.providers.behaviour import MODEL, TEXT
+from tests.providers.nvidia import TICKET
 from tests.providers.table import EVERYBODYS, happens
 from tests.providers.world import BEHAVIOURS, CATALOGUE, World, world
 
@@ -184,6 +185,22 @@ def test_a_model_that_an_account_was_not_granted_does_not_speak_against_its_key(
         assert here.check().verdict == "accepted"
         asked = [request.body["model"] for request in here.server.requests if request.method == "POST"]
         assert asked == list(here.provider.check_models[:2])
+
+
+def test_an_answer_that_is_promised_is_fetched_at_the_same_origin_until_it_is_there() -> None:
+    with world("nvidia", "queue") as here:
+        deltas, end = here.chat()
+        asked = [(request.method, request.path) for request in here.server.requests]
+        assert asked == [("POST", "/v1/chat/completions"), *[("GET", f"/v1/status/{TICKET}")] * 2]
+        assert "".join(delta.text for delta in deltas) == "".join(TEXT)
+        assert end.finish_reason == "stop"
+
+
+def test_a_promise_is_not_waited_for_longer_than_for_a_first_token() -> None:
+    with world("nvidia", "queue") as here:
+        here.provider = here.provider.model_copy(update={"first_token_timeout": 0.6})
+        with pytest.raises(ProviderError, match="did not answer in time"):
+            here.chat()
 
 
 @pytest.mark.parametrize("provider_id", ["openrouter", "nvidia"])

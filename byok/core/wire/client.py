@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from byok.core.provider import Provider
 from byok.core.wire.answer import AnswerReader
-from byok.core.wire.http import Upstream, address, open_upstream
+from byok.core.wire.http import Upstream, address, open_upstream, too_late
+from byok.core.wire.pending import POLL_SECONDS, status_path
 from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
@@ -119,6 +120,8 @@ class Wire:
             until=waits.first,
             body=chat_body(call, stream=stream),
         )
+        if upstream.status == 202:
+            upstream = await self._fetch_pending(call, upstream, waits)
         if upstream.status == 200:
             return upstream
         try:
@@ -128,6 +131,27 @@ class Wire:
         if stream and refusal.status == 400 and refusal.param == "stream":
             return await self._open(call, waits, stream=False)
         raise to_error(provider, refusal)
+
+    async def _fetch_pending(self, call: ChatCall, upstream: Upstream, waits: _Waits) -> Upstream:
+        """Looks again and again for an answer that was promised, until the first token's deadline."""
+        looks = 0
+        path = status_path(call.provider, upstream.headers)
+        while path is not None and upstream.status == 202:
+            await upstream.aclose()
+            pause = POLL_SECONDS[min(looks, len(POLL_SECONDS) - 1)]
+            if asyncio.get_running_loop().time() + pause > waits.first:
+                raise too_late(call.provider)
+            await asyncio.sleep(pause)
+            upstream = await open_upstream(
+                self._http,
+                call.provider,
+                method="GET",
+                url=address(call.base_url, path),
+                auth=call.auth,
+                until=waits.first,
+            )
+            path, looks = status_path(call.provider, upstream.headers) or path, looks + 1
+        return upstream
 
 
 class _Waits:
