@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from byok.core.wire import Delta, Ended, Wire, make_http_client
+from byok.core.wire import Delta, Ended, Times, Wire, make_http_client
 from byok.ground.errors import BadAnswerError, UnreachableError
 from tests.wire_tools import Respond, call_of, chunk, collect, loopback, sse, text_of
 
@@ -207,6 +207,85 @@ def test_comments_do_not_put_off_the_deadline_of_the_first_token() -> None:
             await writer.drain()
 
     ask_impatiently(respond)
+
+
+def ask_in_haste(respond: Respond, times: Times) -> list[Any]:
+    """What came until it was given up."""
+    got: list[Any] = []
+
+    async def run() -> None:
+        async with loopback(respond) as base_url, make_http_client() as http:
+            async for event in Wire(http, times=times).chat(call_of(base_url=base_url)):
+                got.append(event)
+
+    with pytest.raises(UnreachableError, match="in time"):
+        asyncio.run(run())
+    return got
+
+
+async def say_one_word_and_fall_silent(
+    _request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    writer.write(CHUNKED + framed(sse(chunk("a"), done=False)))
+    await reader.read()
+
+
+async def never_stop(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(CHUNKED)
+    while True:
+        writer.write(framed(sse(chunk("a"), done=False)))
+        await asyncio.sleep(0)  # client and server share this loop
+        await writer.drain()
+
+
+def test_a_silence_between_two_chunks_ends_the_answer_and_keeps_what_came() -> None:
+    assert ask_in_haste(say_one_word_and_fall_silent, Times(between_chunks=0.1)) == [Delta("a")]
+
+
+def test_an_answer_that_never_ends_is_ended_after_the_longest_time_an_answer_may_take() -> None:
+    got = ask_in_haste(never_stop, Times(total=0.3))
+    assert set(map(str, got)) == {str(Delta("a"))}
+
+
+def test_an_answer_that_is_larger_than_any_answer_is_given_up() -> None:
+    padding = framed(b":" + b"x" * (1024 * 1024 - 3) + b"\n\n")
+
+    async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + framed(sse(chunk("a"), done=False)))
+        while True:
+            writer.write(padding)
+            await writer.drain()
+
+    with pytest.raises(BadAnswerError, match="more than an answer can be"):
+        ask_over_socket(respond)
+
+
+def test_a_packed_answer_that_unpacks_without_end_is_given_up() -> None:
+    bomb = gzip.compress(sse(chunk("a"), done=False) + b":" + b"x" * (100 * 1024 * 1024))
+    assert len(bomb) < 1024 * 1024
+    answer = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb) + bomb
+    with pytest.raises(BadAnswerError, match=r"too long to read|more than an answer can be"):
+        ask_over_socket(saying(answer))
+
+
+def test_connecting_writing_and_waiting_for_a_connection_have_limits_and_reading_has_its_own() -> None:
+    seen: list[dict[str, float | None]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, content=sse(chunk("a")), headers={"content-type": "text/event-stream"})
+
+    async def run() -> None:
+        async with make_http_client(transport=httpx.MockTransport(handler)) as http:
+            await collect(Wire(http), call_of())
+
+    asyncio.run(run())
+    assert seen == [{"connect": 5.0, "read": None, "write": 30.0, "pool": 10.0}]
+
+
+def test_the_times_are_those_that_the_product_promises() -> None:
+    assert (Times().between_chunks, Times().total) == (30.0, 600.0)
+    assert call_of("groq").provider.first_token_timeout == 60.0
 
 
 def test_the_client_has_no_redirects_no_environment_and_a_limit_on_connections() -> None:

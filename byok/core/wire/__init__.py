@@ -1,6 +1,6 @@
 """Everything that is said to providers and heard from them. The only rooms that speak HTTP to the outside."""
 
-from byok.core.wire.client import Wire
+from byok.core.wire.client import Times, Wire
 from byok.core.wire.http import make_http_client
 from byok.core.wire.scrub import scrub
 from byok.core.wire.shapes import (
@@ -21,6 +21,7 @@ __all__ = [
     "Finding",
     "FinishReason",
     "ModelInfo",
+    "Times",
     "Usage",
     "Verdict",
     "Wire",

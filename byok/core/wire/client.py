@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from byok.core.provider import Provider
@@ -22,16 +23,26 @@ from byok.ground.errors import BadAnswerError, ProviderDownError, RefusedRequest
 if TYPE_CHECKING:
     import httpx
 
-IDLE_SECONDS = 30.0
-LAST_WORDS_SECONDS = 5.0
-TOTAL_SECONDS = 600.0
+LONGEST_ANSWER = 64 * 1024 * 1024  # bytes as they came: a body that never ends must not fill the memory first
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long an answer may take, in seconds; the first token's time is the provider's own, in the catalogue.
+
+    A piece of reasoning is a token as well: whoever thinks aloud is alive.
+    """
+
+    between_chunks: float = 30.0
+    last_words: float = 5.0  # for the usage, after the finish
+    total: float = 600.0
 
 
 class Wire:
     """Speaks to providers through one shared HTTP client, which belongs to one event loop."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, http: httpx.AsyncClient, *, times: Times | None = None) -> None:
+        self._http, self._times = http, times or Times()
 
     async def check(self, provider: Provider, *, base_url: str, auth: httpx.Auth) -> Finding:
         """Tests a key; never raises for what a provider does. `auth` is made for `provider.auth`."""
@@ -61,7 +72,7 @@ class Wire:
             raise RefusedRequestError(
                 f"{call.provider.name} does not speak the OpenAI-compatible protocol.", provider=call.provider.name
             )
-        waits = _Waits(call.provider)
+        waits = _Waits(call.provider, self._times)
         upstream = await self._open(call, waits, stream=True)
         try:
             answer = AnswerReader(call.provider, headers=upstream.headers, secrets=upstream.secrets)
@@ -79,7 +90,11 @@ class Wire:
                     )
                 reader = EventReader()
                 chunk: bytes | None = first
+                size = 0
                 while chunk is not None:
+                    size += len(chunk)
+                    if size > LONGEST_ANSWER:
+                        raise _too_long(call.provider)
                     for data in _feed(reader, chunk, call.provider):
                         delta = answer.take(data)
                         if delta is not None:
@@ -157,19 +172,19 @@ class Wire:
 class _Waits:
     """How long to wait for what: the first token, the next bytes, the rest after the finish, the whole."""
 
-    def __init__(self, provider: Provider) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, provider: Provider, times: Times) -> None:
+        self._loop, self._times = asyncio.get_running_loop(), times
         now = self._loop.time()
-        self.first = now + provider.first_token_timeout
-        self.total = now + TOTAL_SECONDS
+        self.total = now + times.total
+        self.first = min(now + provider.first_token_timeout, self.total)
         self.answering = False
 
     def next(self, *, finished: bool) -> float:
         """When waiting for the next bytes ends."""
         if finished:
-            until = self._loop.time() + LAST_WORDS_SECONDS
+            until = self._loop.time() + self._times.last_words
         elif self.answering:
-            until = self._loop.time() + IDLE_SECONDS
+            until = self._loop.time() + self._times.between_chunks
         else:
             return self.first
         return until if until < self.total else self.total
@@ -181,6 +196,10 @@ def _feed(reader: EventReader, chunk: bytes, provider: Provider) -> list[bytes]:
     except TooLongError:
         pass
     raise BadAnswerError(f"{provider.name} sent a line that is too long to read.", provider=provider.name)
+
+
+def _too_long(provider: Provider) -> BadAnswerError:
+    return BadAnswerError(f"{provider.name} sent more than an answer can be.", provider=provider.name)
 
 
 def _last_words(reader: EventReader, answer: AnswerReader) -> Delta | None:
