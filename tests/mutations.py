@@ -1,4 +1,4 @@
-"""Spoils recorded streams at random, by a seed: bytes, lines and the values inside the JSON. The same seed, the same harm."""
+"""Spoils recorded streams at random: bytes, lines, and values inside the JSON. The same seed does the same harm."""
 
 from __future__ import annotations
 
