@@ -6,9 +6,10 @@ The first chunk, with text, comes at once; the rest a moment later, so that it i
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
@@ -46,7 +47,13 @@ REPLY = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "fini
 ONE_TOKEN = _whole({"id": "c", "object": "chat.completion", "created": 1, "model": MODEL, "choices": [REPLY]})
 
 
-async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def whole_stream(rows: Iterable[dict[str, object]]) -> bytes:
+    """A streamed answer as it goes over the wire, each row an event and a chunk of HTTP of its own, then `[DONE]`."""
+    events = [b"data: " + json.dumps(row).encode() + b"\n\n" for row in rows] + [b"data: [DONE]\n\n"]
+    return STREAM + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in events) + b"0\r\n\r\n"
+
+
+async def _respond(stream: bytes | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -59,6 +66,8 @@ async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
             writer.write(MODELS)
         elif not json.loads(body).get("stream"):
             writer.write(ONE_TOKEN)
+        elif stream is not None:
+            writer.write(stream)
         else:
             writer.write(FIRST)
             await asyncio.sleep(PAUSE)
@@ -66,9 +75,9 @@ async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await writer.drain()
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, stream: bytes | None) -> None:
     async def run() -> None:
-        server = await asyncio.start_server(_respond, "127.0.0.1", 0)
+        server = await asyncio.start_server(functools.partial(_respond, stream), "127.0.0.1", 0)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -76,11 +85,15 @@ def _serve(pipe: Connection) -> None:
 
 
 @contextmanager
-def local_server() -> Iterator[str]:
-    """The base URL of a server in a process of its own."""
+def local_server(stream: bytes | None = None) -> Iterator[str]:
+    """The base URL of a server in a process of its own.
+
+    Args:
+        stream: what every streamed question is answered, at once; without it, a first word and the rest a moment later.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there,), daemon=True)
+    process = context.Process(target=_serve, args=(there, stream), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{here.recv()}/v1"

@@ -121,6 +121,8 @@ def _value(rng: random.Random, body: bytes, _: Sequence[bytes]) -> bytes:
     places = [(chunk, key) for key in chunk]
     for holder, key in list(places):
         _walk(holder[key], places)
+    if not places:
+        return body
     holder, key = rng.choice(places)
     holder[key] = rng.choice(ODD_VALUES)(rng)
     lines[at] = b"data: " + json.dumps(chunk).encode("utf-8", "surrogatepass")
