@@ -6,6 +6,7 @@ import streamlit as st
 
 from byok.ground.errors import ByokError
 from byok.services.chatbots import ChatbotFields, ChatbotView
+from byok.services.model_choices import ModelChoice
 from byok.services.sessions import Identity
 from web import model_picker, parts
 from web.house import signed_in, workbench
@@ -26,11 +27,13 @@ def page() -> None:
         if not who.is_admin:
             lines = ["Ask an admin of your company to make one", "Meanwhile, use any model in the **Playground**"]
         parts.steps("No chatbots yet", lines, icon=":material/smart_toy:")
+    menu = workbench().models.menu(who.actor) if bots else None
     for bot in bots:
-        _card(who, bot)
+        found = menu.find(bot.model, key_id=bot.key_id) if menu and bot.model and bot.model_state == "ok" else None
+        _card(who, bot, found)
 
 
-def _card(who: Identity, bot: ChatbotView) -> None:
+def _card(who: Identity, bot: ChatbotView, found: ModelChoice | None) -> None:
     with st.container(border=True, key=f"bot-{bot.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{parts.plain(bot.name)}**", width="stretch")
@@ -51,6 +54,8 @@ def _card(who: Identity, bot: ChatbotView) -> None:
             )
         elif bot.model_state == "none":
             st.warning("This chatbot has no model yet. Choose one.", icon=":material/warning:")
+        elif found is not None:
+            model_picker.retired(found)
         if bot.system_prompt:
             with st.expander("Instructions"):
                 st.text(bot.system_prompt)

@@ -10,7 +10,7 @@ from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError
 from byok.services.chatbots import ChatbotView
 from byok.services.conversation_views import ConversationView
-from byok.services.models import Menu, ModelChoice
+from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
 from web import conversation_list, model_picker, parts, thread
 from web.house import signed_in, workbench

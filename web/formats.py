@@ -26,6 +26,15 @@ def dollars(pico: int | None) -> str:
     return f"${value:.6f}" if value >= Decimal("0.000001") else "<$0.000001"
 
 
+def prices(price_in: Decimal | None, price_out: Decimal | None) -> str:
+    """US dollars for a million tokens: `$0.6 in, $1.8 out`, `free`; empty where either is not known."""
+    if price_in is None or price_out is None:
+        return ""
+    if price_in == price_out == 0:
+        return "free"
+    return f"${price_in.normalize():f} in, ${price_out.normalize():f} out"
+
+
 def milliseconds(value: int | None) -> str:
     """A duration: `320 ms`, `4.2 s`."""
     if value is None:

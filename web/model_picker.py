@@ -6,25 +6,35 @@ from collections import Counter
 
 import streamlit as st
 
-from byok.services.models import Menu, ModelChoice
+from byok.ground.errors import InvalidInputError
+from byok.services.model_choices import Menu, MenuKey, ModelChoice
 from web import formats, parts
 
+Option = ModelChoice | MenuKey  # a key stands for the models of which it has no list
 
-def label(choice: ModelChoice) -> str:
+
+def label(option: Option) -> str:
     """One line of the picker: who pays, the model, and what is particular about it."""
-    key = f" …{choice.key_hint}" if choice.key_hint else ""
-    spare = f" ({choice.key_label})" if choice.key_id is not None and choice.key_label else ""
-    about = f" · {choice.about}" if choice.about else ""
-    context = f" · {formats.count(choice.context)} tokens" if choice.context else ""
-    state = "" if choice.state == "ok" else f" · {choice.state}"
-    who_pays = choice.group if choice.source == "byok" else f"Plan · {choice.provider_name}"
-    return f"{who_pays}{key}{spare} · {choice.label}{context}{about}{state}"
+    if isinstance(option, MenuKey):
+        spare = f" ({option.label})" if option.key_id is not None else ""
+        return f"Your key · {option.provider_name} …{option.hint}{spare} · type a model's id"
+    key = f" …{option.key_hint}" if option.key_hint else ""
+    spare = f" ({option.key_label})" if option.key_id is not None and option.key_label else ""
+    who_pays = option.group if option.source == "byok" else f"Plan · {option.provider_name}"
+    particular = [
+        option.about,
+        f"{formats.count(option.context)} tokens" if option.context else "",
+        formats.prices(option.price_in, option.price_out),
+        f"retires {option.retires}" if option.retires and option.state != "retired" else "",
+        "retired" if option.state == "retired" else "",  # not “stale”: what a person chose must keep its name
+    ]
+    return " · ".join([f"{who_pays}{key}{spare}", option.label, *filter(None, particular)])
 
 
 def pick(
     menu: Menu, *, key: str, current: ModelChoice | None, title: str = "Model", collapsed: bool = False
 ) -> ModelChoice | None:
-    """Draws the picker; typing searches it.
+    """Draws the picker; typing searches it. Below it, a field for the id of a model of which there is no list.
 
     Args:
         current: what is chosen when the picker is first drawn; None shows a request to choose.
@@ -32,16 +42,20 @@ def pick(
     Returns:
         The choice, or None while there is none.
     """
-    options = [choice for choice in menu.choices if choice.state != "retired" or choice == current]
-    index = options.index(current) if current in options else None
+    options: list[Option] = [choice for choice in menu.choices if choice.state != "retired" or choice == current]
+    if current is not None and current not in options:
+        options.append(current)
+    options += menu.unlisted
+    index = options.index(current) if current is not None else None
     # Some providers give several models one name; Streamlit would take the last of them, whichever was clicked.
-    twins = {text for text, times in Counter(map(label, options)).items() if times > 1}
+    labels = {option: label(option) for option in options}
+    times = Counter(labels.values())
 
-    def told_apart(choice: ModelChoice) -> str:
-        text = label(choice)
-        return f"{text} · {choice.name.model}" if text in twins else text
+    def told_apart(option: Option) -> str:
+        text = labels.get(option) or label(option)
+        return f"{text} · {option.name.model}" if isinstance(option, ModelChoice) and times[text] > 1 else text
 
-    return st.selectbox(
+    chosen = st.selectbox(
         title,
         options,
         index=index,
@@ -51,6 +65,38 @@ def pick(
         label_visibility="collapsed" if collapsed else "visible",
         help=None if collapsed else "“Your key” is billed by the provider; “Plan” counts messages of your plan.",
     )
+    if isinstance(chosen, MenuKey):
+        return _type(chosen, field=f"{key}-typed-{chosen.own_key}")
+    if chosen is not None:
+        retired(chosen)
+    return chosen
+
+
+def retired(choice: ModelChoice) -> None:
+    """Says where it is used that a model is retired; says nothing of any other. Nobody is moved to another one."""
+    if choice.state != "retired":
+        return
+    why = choice.about or f"retired on {choice.retires}"
+    st.caption(
+        f":material/event_busy: {parts.plain(choice.label)}: {parts.plain(why)}. It may still answer, or not any more; "
+        "choose another model when it suits you."
+    )
+
+
+def _type(key: MenuKey, *, field: str) -> ModelChoice | None:
+    text = st.text_input(
+        f"Model id at {key.provider_name}",
+        max_chars=200,
+        placeholder="As the provider's documentation writes it",
+        key=field,
+    )
+    if not text:
+        return None
+    try:
+        return key.typed(text)
+    except InvalidInputError as problem:
+        parts.error(problem)
+        return None
 
 
 def notes(menu: Menu) -> None:

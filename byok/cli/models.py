@@ -8,7 +8,7 @@ import click
 
 from byok.cli.opened import company_option, json_option, workbench
 from byok.cli.output import echo_json, echo_table
-from byok.services.models import ModelChoice
+from byok.services.model_choices import ModelChoice
 
 
 @click.command()

@@ -1,6 +1,7 @@
-"""Keeps the list of chat models that each saved key opens; fetches it again when asked.
+"""Keeps the list of chat models that each saved key opens, and renews it behind whoever looks at one that is due.
 
-Refuses to lose a list: one that cannot be fetched stays as it was, marked with the time and the reason.
+Refuses to lose anything: a list that cannot be fetched stays as it was, marked with the time and the reason, and a
+model that is no longer in it is remembered with the day.
 """
 
 from __future__ import annotations
@@ -8,17 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session
 
 from byok.core.loop import LoopThread
 from byok.core.wire import ModelInfo, Wire
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import ByokError, KeyUnreadableError
+from byok.ground.errors import BadAnswerError, ByokError, KeyUnreadableError
 from byok.ground.tables import ApiKey, ModelMenu
 from byok.services.key_use import KeyUse
+
+LIFE = timedelta(hours=6)  # of a list that was fetched
+REST = timedelta(minutes=10)  # after one that could not be
+CLAIM = timedelta(minutes=1)  # while somebody fetches it: longer than a list may take
+MOST_GONE = 200  # remembered for each key, the latest ones
 
 
 class ModelMenus:
@@ -32,7 +41,18 @@ class ModelMenus:
         key.models_open = len(models)
         session.add(key)
         session.flush()  # its row must stand before the list's, which refers to it
-        session.merge(ModelMenu(key_id=key.id, models=list(models), fetched_at=self._clock()))
+        now, before = self._clock(), session.get(ModelMenu, key.id)
+        gone = _gone(before, {model["id"] for model in models}, now) if before else []
+        session.merge(ModelMenu(key_id=key.id, models=list(models), fetched_at=now, due_at=now + LIFE, gone=gone))
+
+    def due(self, menu: ModelMenu | None) -> bool:
+        """Whether the list should be looked at again."""
+        return menu is None or menu.due_at is None or menu.due_at <= self._clock()
+
+    def renew(self, keys: Sequence[ApiKey]) -> None:
+        """Fetches those lists behind the caller, each unless somebody else has begun to. Failures are noted in rows."""
+        if keys:
+            self._loop.spawn(self._renew(list(keys)))
 
     def fetch(self, key: ApiKey) -> int:
         """Fetches the list now; blocks the caller until it is there.
@@ -51,6 +71,25 @@ class ModelMenus:
         """Fetches the list in the background; a failure is noted in the row."""
         self._loop.spawn(self._fetch_quietly(key))
 
+    async def _renew(self, keys: list[ApiKey]) -> None:
+        for key in keys:
+            if await asyncio.to_thread(self._claim, key.id):
+                await self._fetch_quietly(key)
+
+    def _claim(self, key_id: UUID) -> bool:
+        """Takes the fetch of a list that is due upon this process; False where another one was quicker."""
+        try:
+            with self._db.write() as session:
+                menu = session.get(ModelMenu, key_id, with_for_update=True)
+                if menu is not None and not self.due(menu):
+                    return False
+                menu = menu or self._never(key_id, "It is being fetched.")
+                menu.due_at = self._clock() + CLAIM
+                session.add(menu)
+        except sa.exc.IntegrityError:  # the key was deleted, or another process wrote its first row
+            return False
+        return True
+
     async def _fetch_quietly(self, key: ApiKey) -> None:
         with contextlib.suppress(ByokError):
             await self._fetch(key)
@@ -62,26 +101,45 @@ class ModelMenus:
                 raise KeyUnreadableError(f"The provider {key.provider_id!r} is not in the catalogue any more.")
             base_url = await asyncio.to_thread(self._use.base_url, provider)
             models = await self._wire.models(provider, base_url=base_url, auth=self._use.auth(key))
+            await asyncio.to_thread(self._store, key, models, provider.name)
         except ByokError as error:
             await asyncio.to_thread(self._note_failure, key, str(error))
             raise
-        await asyncio.to_thread(self._store, key, models)
         return models
 
-    def _store(self, fetched_for: ApiKey, models: Sequence[ModelInfo]) -> None:
+    def _store(self, fetched_for: ApiKey, models: Sequence[ModelInfo], provider_name: str) -> None:
         with self._db.write() as session:
             key = _same_secret(session, fetched_for)
-            if key is not None:
-                self.put(session, key, [model.to_json() for model in models])
+            if key is None:
+                return
+            before = session.get(ModelMenu, key.id)
+            if not models and before is not None and before.models:
+                # More likely the provider's mistake than the end of all its models.
+                raise BadAnswerError(f"{provider_name} sent a list without any chat model.", provider=provider_name)
+            self.put(session, key, [model.to_json() for model in models])
 
     def _note_failure(self, fetched_for: ApiKey, failure: str) -> None:
         with self._db.write() as session:
             if _same_secret(session, fetched_for) is None:
                 return
+            menu = session.get(ModelMenu, fetched_for.id) or self._never(fetched_for.id, failure)
             now = self._clock()
-            menu = session.get(ModelMenu, fetched_for.id) or ModelMenu(key_id=fetched_for.id, models=[], fetched_at=now)
-            menu.failed_at, menu.failure = now, failure
+            menu.failed_at, menu.failure, menu.due_at = now, failure, now + REST
             session.add(menu)
+
+    def _never(self, key_id: UUID, failure: str) -> ModelMenu:
+        """The row of a list that never came."""
+        now = self._clock()
+        return ModelMenu(key_id=key_id, models=[], fetched_at=now, failed_at=now, failure=failure)
+
+
+def _gone(before: ModelMenu, present: set[str], now: datetime) -> list[dict[str, Any]]:
+    """What is no longer in the list: what was gone already, and what was in it until now."""
+    since = now.date().isoformat()
+    known = {row["id"]: row for row in before.gone}
+    missed = {row["id"]: {"id": row["id"], "name": row["name"], "since": since} for row in before.models}
+    gone = [row for model_id, row in {**missed, **known}.items() if model_id not in present]
+    return sorted(gone, key=lambda row: str(row["since"]), reverse=True)[:MOST_GONE]
 
 
 def _same_secret(session: Session, row: ApiKey) -> ApiKey | None:

@@ -1,15 +1,13 @@
 """The models that a person may choose from: standard ones first, then those of the company's own keys.
 
-Reads the database only, never a provider. Shows members the label and hint of a key, and nothing else of it.
+Waits for no provider: lists come from the database, and those that are due are renewed behind the caller. Shows
+members the label and hint of a key, and nothing else of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from typing import Literal
+from datetime import UTC
 from uuid import UUID
 
 from sqlmodel import Session, select
@@ -17,7 +15,7 @@ from sqlmodel import Session, select
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LABEL, LocalModel
 from byok.core.loop import LoopThread
-from byok.core.model_names import ModelName, Source
+from byok.core.model_names import ModelName
 from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.core.wire import ModelInfo, Wire
@@ -28,50 +26,9 @@ from byok.ground.settings import Settings
 from byok.ground.tables import ApiKey, ModelMenu
 from byok.services.access import Actor, Grant, admit
 from byok.services.key_use import KeyUse
+from byok.services.model_choices import Menu, MenuKey, ModelChoice
 from byok.services.model_menus import ModelMenus
 from byok.services.routes import Routes
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """One line of the picker.
-
-    Attributes:
-        key_id: pins a spare key; None for the default key and for standard models.
-        own_key: the company's key that it uses, pinned or default; None for standard models.
-        label: what the model is called; `about` is one remark on it, mostly empty.
-        context: in tokens; prices in USD for a million tokens. None where unknown.
-        state: `retired`: its day has passed; `stale`: the list could not be fetched again lately.
-        group: the heading it stands under.
-    """
-
-    name: ModelName
-    key_id: UUID | None
-    own_key: UUID | None
-    label: str
-    about: str
-    provider_name: str
-    source: Source
-    key_label: str | None
-    key_hint: str | None
-    context: int | None
-    price_in: Decimal | None
-    price_out: Decimal | None
-    retires: date | None
-    state: Literal["ok", "retired", "stale"]
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Menu:
-    """The choices, in the order to show them, and what a person should know about those that are missing."""
-
-    choices: list[ModelChoice]
-    notes: list[str]
-
-    def find(self, name: ModelName, *, key_id: UUID | None = None) -> ModelChoice | None:
-        """That choice, or None where the menu does not have it. A pin also finds a key that became the default."""
-        return next((c for c in self.choices if c.name == name and key_id in (c.key_id, c.own_key)), None)
 
 
 class Models:
@@ -101,15 +58,24 @@ class Models:
             grant = admit(session, actor, self._plans)
             choices = list(self._standard(session, grant))
             notes = [] if self._local.installed else [self._local.missing]
-            if grant.plan.byok:
-                for provider, key, menu in self._keys(session, grant):
-                    opens = self._use.opens(key)
-                    note = _note(provider, key, menu, opens=opens)
-                    if note:
-                        notes.append(note)
-                    if menu is not None and provider.chat and opens:
-                        choices.extend(self._own(provider, key, menu))
-        return Menu(choices, notes)
+            usable: list[MenuKey] = []
+            due: list[ApiKey] = []
+            for provider, key, menu in self._keys(session, grant) if grant.plan.byok else ():
+                opens = self._use.opens(key)
+                note = _note(provider, key, menu, opens=opens)
+                if note:
+                    notes.append(note)
+                if not provider.chat or not opens or (provider.launch != "none" and not self._local.installed):
+                    continue
+                own = _menu_key(provider, key, menu)
+                usable.append(own)
+                if menu is not None:
+                    choices.extend(self._own(provider, key, menu))
+                    choices.extend(_gone(own, menu))
+                if self._menus.due(menu):
+                    due.append(key)
+        self._menus.renew(due)
+        return Menu(choices, notes, usable)
 
     def refresh(self, actor: Actor, key_id: UUID) -> int:
         """Fetches the list of a key's models again, now. Admins, on a plan with BYOK.
@@ -144,8 +110,6 @@ class Models:
         return [(p, key, menu) for p in self._catalogue.all() for key, menu in rows if key.provider_id == p.id]
 
     def _own(self, provider: Provider, key: ApiKey, menu: ModelMenu) -> Iterator[ModelChoice]:
-        if provider.launch != "none" and not self._local.installed:
-            return
         for row in menu.models:
             info = ModelInfo.from_json(row)
             name = ModelName("byok", provider.id, info.id)
@@ -174,6 +138,25 @@ class Models:
         )
 
 
+def _menu_key(provider: Provider, key: ApiKey, menu: ModelMenu | None) -> MenuKey:
+    return MenuKey(
+        provider_id=provider.id,
+        provider_name=provider.name,
+        key_id=None if key.is_default else key.id,
+        own_key=key.id,
+        label=key.label,
+        hint=key.hint,
+        listed=menu is not None and (bool(menu.models) or menu.failed_at is None),
+    )
+
+
+def _gone(key: MenuKey, menu: ModelMenu) -> Iterator[ModelChoice]:
+    """Models that were in the list once: found where they are used, not offered anew."""
+    for row in menu.gone:
+        about = f"no longer in {key.provider_name}'s list since {row['since']}"
+        yield key.choice(row["id"], label=row["name"], about=about, retired=True)
+
+
 def _note(provider: Provider, key: ApiKey, menu: ModelMenu | None, *, opens: bool) -> str:
     """What a person should know about the models of a key; empty where all is well."""
     which = f"{provider.name} key “{key.label}”"
@@ -183,7 +166,10 @@ def _note(provider: Provider, key: ApiKey, menu: ModelMenu | None, *, opens: boo
         return f"{which}: needs to be entered again."
     if menu is None:
         return f"{which}: its models are not listed yet."
+    if menu.failed_at is not None and menu.models:
+        since = f"{menu.fetched_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{which}: its models could not be listed again; the list is of {since}. {menu.failure or ''}".strip()
     if menu.failed_at is not None:
-        had = "its models could not be listed again" if menu.models else "its models could not be listed"
-        return f"{which}: {had}. {menu.failure or ''}".strip()
+        typed = "Choose “type a model's id” to use it all the same."
+        return f"{which}: its models could not be listed. {menu.failure or ''} {typed}".replace("  ", " ")
     return "" if menu.models else f"{which}: it opens no chat models."

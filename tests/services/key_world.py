@@ -79,6 +79,7 @@ class KeyWorld:
         *,
         home: Path,
         master_keys: MasterKeys | None = None,
+        vault: Vault | None = None,
         local: LocalModel | None = None,
         overlay: Path | None = None,
         platform_keys: dict[str, SecretStr] | None = None,
@@ -92,7 +93,7 @@ class KeyWorld:
         self.wire, self.loop, self.local = Wire(self.http), LoopThread(), local or LocalModel(home=home)
         self.settings = Settings(home=home, platform_keys=platform_keys or {})
         self.plans, self.catalogue = Plans.load(), Catalogue.load(overlay=overlay)
-        self.vault = Vault(master_keys or fresh_master_keys())
+        self.vault = vault or Vault(master_keys or fresh_master_keys())
         self.routes = Routes(
             catalogue=self.catalogue,
             plans=self.plans,

@@ -78,7 +78,11 @@ class KeyDraft(SealedColumns, VerdictColumns, table=True):
 
 
 class ModelMenu(Row, table=True):
-    """The chat models that a saved key opens, as last fetched. `models` is a list of plain objects."""
+    """The chat models that a saved key opens, as last fetched. `models` is a list of plain objects.
+
+    `gone` are models that were in it once, each with the day (`since`) when it was first missed. `due_at` is when the
+    list may be fetched again: whoever does so first moves it on, so that nobody else does. None is at once.
+    """
 
     __tablename__ = "model_menu"
 
@@ -87,6 +91,8 @@ class ModelMenu(Row, table=True):
     fetched_at: datetime = moment()
     failed_at: datetime | None = moment(nullable=True)
     failure: str | None = None
+    due_at: datetime | None = moment(nullable=True)
+    gone: list[dict[str, Any]] = Field(default_factory=list, sa_type=sa.JSON)
 
 
 class Erasure(Row, table=True):
