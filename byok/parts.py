@@ -123,7 +123,7 @@ class Parts:
     @cached_property
     def runner(self) -> Runner:
         """Where answers stream."""
-        from byok.core.prices import price
+        from byok.core.price_book import PriceBook
         from byok.core.runner import Runner
 
         _ = self.local  # it serves answers, so it must outlive them
@@ -132,7 +132,7 @@ class Parts:
             loop=self.loop,
             wire=self.wire,
             lease=self.lease,
-            price=price,
+            price=PriceBook(db=self.db),
             retries=self._retries,
             clock=self.clock,
         )

@@ -17,7 +17,7 @@ LARGEST = 2**63 - 1
 class Price:
     """A cost in pico-dollars (10^-12 USD), where it comes from, and the day (UTC) whose prices it uses.
 
-    `origin` is "provider" or the name and version of the price list, e.g. "genai-prices 0.2.3".
+    `origin` is "provider", "provider's list", or the name and version of the price list, e.g. "genai-prices 0.2.3".
     """
 
     cost_pico: int
@@ -35,7 +35,7 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
     """
     day = f"{at.astimezone(UTC):%Y-%m-%d}"
     if usage.cost is not None:
-        return _price(usage.cost, "provider", day)
+        return rounded(usage.cost, "provider", day)
     if provider.genai_prices_id is None or usage.tokens_in is None or usage.tokens_out is None:
         return None
     # Loaded late: half a second, for nothing where nothing is priced.
@@ -51,9 +51,10 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
         )
     except (LookupError, ValueError):
         return None
-    return _price(found.total_price, f"genai-prices {genai_prices.__version__}", day)
+    return rounded(found.total_price, f"genai-prices {genai_prices.__version__}", day)
 
 
-def _price(cost: Decimal, origin: str, day: str) -> Price | None:
+def rounded(cost: Decimal, origin: str, day: str) -> Price | None:
+    """The price, rounded once; None where it is none that a table could keep."""
     pico = int((cost * PICO).to_integral_value(ROUND_HALF_EVEN))
     return Price(pico, origin, day) if 0 <= pico <= LARGEST else None

@@ -42,9 +42,11 @@ class Chats(Protocol):
 
 
 class Pricing(Protocol):
-    """What a run needs of the price list; see `core.prices.price`."""
+    """What a run needs of the price lists; see `core.price_book`."""
 
-    def __call__(self, provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
+    def __call__(
+        self, provider: Provider, *, model: str, usage: Usage, at: datetime, key_id: UUID | None = None
+    ) -> Price | None:
         """The price of so many tokens, or None where it is unknown."""
         ...
 
@@ -166,9 +168,9 @@ class Run:
         if self.job.key_id is None or call is None or ended is None or ended.usage is None:
             return outcome
         try:
-            found = price(call.provider, model=ended.model or call.model, usage=ended.usage, at=at)
-            if found is None and ended.model not in (None, call.model):
-                found = price(call.provider, model=call.model, usage=ended.usage, at=at)
+            found = None
+            for model in dict.fromkeys((ended.model or call.model, call.model)):
+                found = found or price(call.provider, model=model, usage=ended.usage, at=at, key_id=self.job.key_id)
         except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
             report(error, "an answer could not be priced")
             return outcome

@@ -132,5 +132,8 @@ def test_a_key_is_tested_saved_and_chatted_with(
     assert live is None or live.wait_end(timeout=20)
     answer = bench.conversations.answer(ada, asked.answer_ids[0])
     assert (answer.text, answer.reasoning, answer.state) == ("".join(TEXT), reasoning, "complete")
+    cost = {"acme": (9 * 2 + 12 * 4) * 10**6, "beta": None}[provider_id]  # pico-dollars, by the prices in its list
+    assert answer.receipt is not None
+    assert answer.receipt.cost_pico == cost
     (row,) = bench.usage.month(ada).rows
     assert (row.byok.answered, row.byok.tokens_in, row.byok.tokens_out) == (1, *counted)
