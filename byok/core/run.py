@@ -100,12 +100,12 @@ class Run:
         self._call: ChatCall | None = None
         self._ended: Ended | None = None
         self._began = self._first_text = self._last = time.perf_counter()
-        self._answered = False
+        self._answered = self._begun = False
 
     @property
-    def answered(self) -> bool:
-        """Whether any text came."""
-        return self._answered
+    def begun(self) -> bool:
+        """Whether anything of an answer came, be it reasoning alone: it is paid for."""
+        return self._begun
 
     def again(self, attempt_id: UUID) -> Run:
         """The run of the next attempt at the same answer."""
@@ -127,6 +127,7 @@ class Run:
                     if isinstance(event, Ended):
                         self._ended = event
                         continue
+                    self._begun = True
                     if event.text and not self._answered:
                         self._answered, self._first_text = True, time.perf_counter()
                     self.live.add(text=storable(event.text), reasoning=storable(event.reasoning))

@@ -158,7 +158,7 @@ class Runner:
             await asyncio.wait({stream})
             error = asyncio.CancelledError() if stream.cancelled() else stream.exception()
             end = run.end(error)
-            pause = None if self._closed else self._retries.pause(error, tries=run.tries, answered=run.answered)
+            pause = None if self._closed else self._retries.pause(error, tries=run.tries, begun=run.begun)
             if pause is None:
                 return run, end
             # In the stream's place, so that hanging up ends the wait as well.

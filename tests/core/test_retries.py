@@ -40,7 +40,7 @@ MIDDLE = Retries(jitter=lambda: 0.5)
     ids=lambda error: f"{type(error).__name__} {error.status}",
 )
 def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
-    assert [MIDDLE.pause(error, tries=tries, answered=False) for tries in range(3)] == [*PAUSES, None]
+    assert [MIDDLE.pause(error, tries=tries, begun=False) for tries in range(3)] == [*PAUSES, None]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
         RateLimitedError("no", status=413),
         ProviderDownError("no", status=403),
         ProviderDownError("no"),
+        RateLimitedError("no", status=429, taken_on=True),
+        ProviderDownError("no", status=503, taken_on=True),
         UnreachableError("no answer in time"),
         BadAnswerError("no"),
         KeyUnreadableError(),
@@ -63,17 +65,17 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
     ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
 )
 def test_what_does_not_pass_or_may_have_cost_something_is_not_asked_again(error: Exception | None) -> None:
-    assert MIDDLE.pause(error, tries=0, answered=False) is None
+    assert MIDDLE.pause(error, tries=0, begun=False) is None
 
 
 def test_nothing_is_asked_again_after_the_first_token() -> None:
-    assert MIDDLE.pause(ProviderDownError("no", status=503), tries=0, answered=True) is None
+    assert MIDDLE.pause(ProviderDownError("no", status=503), tries=0, begun=True) is None
 
 
 def test_the_pauses_differ_from_one_another_within_half_of_their_length() -> None:
     error = NoConnectionError("no")
-    least = Retries(jitter=lambda: 0.0).pause(error, tries=0, answered=False)
-    most = Retries(jitter=lambda: 1.0).pause(error, tries=0, answered=False)
+    least = Retries(jitter=lambda: 0.0).pause(error, tries=0, begun=False)
+    most = Retries(jitter=lambda: 1.0).pause(error, tries=0, begun=False)
     assert (least, most) == (PAUSES[0] * 0.5, PAUSES[0] * 1.5)
 
 
@@ -82,7 +84,7 @@ def test_what_the_provider_asks_for_is_the_least_and_too_long_a_wait_is_left_to_
     asked_for: float, pause: float | None
 ) -> None:
     error = RateLimitedError("no", status=429, retry_after=asked_for)
-    assert MIDDLE.pause(error, tries=0, answered=False) == pause
+    assert MIDDLE.pause(error, tries=0, begun=False) == pause
 
 
 @pytest.fixture
@@ -151,6 +153,20 @@ def test_nothing_is_sent_twice_once_text_has_come(one: Process, fake: FakeProvid
     fake.script = script
     ended(one.send(fake, Author(one.db)))
     assert (row(one.db, "attempt")["answered"], row(one.db, "answer")["text"]) == (True, "Once")
+    assert len(fake.requests) == 1
+
+
+def test_nothing_is_sent_twice_once_the_model_has_thought(one: Process, fake: FakeProvider) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.reasoning("Let me think")
+        exchange.chunk({"error": {"message": "overloaded", "code": 503}})
+
+    fake.script = script
+    ended(one.send(fake, Author(one.db)))
+    assert (row(one.db, "attempt")["error"], row(one.db, "answer")["reasoning"]) == (
+        "ProviderDownError",
+        "Let me think",
+    )
     assert len(fake.requests) == 1
 
 
