@@ -137,6 +137,16 @@ class Run:
             if not self.over.is_set():
                 self._last = time.perf_counter()
 
+    async def what_failed(self, stream: asyncio.Task[None]) -> BaseException | None:
+        """Waits until the answer is whole or its stream has ended; what kept it from being whole."""
+        # Whether the connection can be used again is the stream's to find out: nobody waits for that with his answer.
+        over = asyncio.create_task(self.over.wait())
+        await asyncio.wait({stream, over}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if self.over.is_set():
+            return None
+        return asyncio.CancelledError() if stream.cancelled() else stream.exception()
+
     def end(self, error: BaseException | None) -> End:
         """What became of it.
 

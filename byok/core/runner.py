@@ -159,11 +159,12 @@ class Runner:
     async def _attempts(self, run: Run, stream: asyncio.Task[None]) -> tuple[Run, asyncio.Task[None], End]:
         """Waits for the answer, and for those that follow where it failed; the last attempt, and how it ended."""
         while True:
-            error = await _error_of(run, stream)
+            error = await run.what_failed(stream)
             end = run.end(error)
             pause = None if self._closed else self._retries.pause(error, tries=run.tries, begun=run.begun)
             if pause is None:
                 return run, stream, end
+            run.live.tell(f"{getattr(error, 'message', '')} Trying again …".strip())
             # In the stream's place, so that hanging up ends the wait as well.
             waiting = self._streams[run.id] = asyncio.create_task(asyncio.sleep(pause))
             await asyncio.wait({waiting})
@@ -246,14 +247,3 @@ class Runner:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, function)
-
-
-async def _error_of(run: Run, stream: asyncio.Task[None]) -> BaseException | None:
-    """Waits until the answer is whole or the stream has ended; what kept it from being whole."""
-    # Whether the connection can be used again is the stream's to find out: nobody waits for that with his answer.
-    over = asyncio.create_task(run.over.wait())
-    await asyncio.wait({stream, over}, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
-    if run.over.is_set():
-        return None
-    return asyncio.CancelledError() if stream.cancelled() else stream.exception()

@@ -24,8 +24,8 @@ from byok.ground.errors import (
     RefusedRequestError,
     UnreachableError,
 )
-from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, refuse
-from tests.run_world import PLAN, Author, Process, process, row, rows, until
+from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, held, refuse
+from tests.run_world import PLAN, Author, Process, process, row, rows, text_arrived, until
 
 MIDDLE = Retries(jitter=lambda: 0.5)
 
@@ -130,6 +130,20 @@ def test_each_try_is_an_attempt_of_its_own_and_the_answer_comes_from_the_last(on
     assert len(fake.requests) == 3
 
 
+def test_the_note_of_a_further_try_goes_when_text_comes(one: Process, fake: FakeProvider) -> None:
+    gate, left = threading.Event(), [503]
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else held(gate))(exchange)
+
+    fake.script = script
+    live = one.send(fake, Author(one.db))
+    text_arrived(live)
+    assert live.snapshot().note is None
+    gate.set()
+    ended(live)
+
+
 def test_after_two_more_tries_the_question_has_failed(one: Process, fake: FakeProvider) -> None:
     fake.script = refuse(500)
     ended(one.send(fake, Author(one.db)))
@@ -189,8 +203,11 @@ def test_a_stop_ends_the_pause_and_what_failed_stays_a_failure(any_db: Database,
     with process(any_db, retries=Retries(pauses=(600.0,), jitter=jitter)) as one:
         live = one.send(fake, Author(one.db))
         assert paused.wait(10)
+        until(lambda: live.snapshot().note)
+        assert live.snapshot().note == "Fake AI has trouble or cannot be reached through a gateway: no. Trying again …"
         one.runner.stop(live.answer_id)
         ended(live)
+        assert live.snapshot().note is None
         assert live.state == row(one.db, "answer")["state"] == "stopped"
         assert row(one.db, "attempt")["status"] == "error"
     assert len(fake.requests) == 1
