@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from byok.core import ledger
+from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
 from byok.core.retries import LONGEST, PAUSES, Retries
+from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import (
     BadAnswerError,
@@ -234,6 +236,26 @@ def test_a_try_keeps_the_message_that_the_failed_one_held(one: Process, fake: Fa
     fake.script = script
     ended(one.send(fake, author, name=PLAN))
     assert seen == [1, 1, 1]
+
+
+def test_a_process_that_dies_during_a_further_try_leaves_one_attempt_unknown(one: Process, fake: FakeProvider) -> None:
+    gate, left = threading.Event(), [503]
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else held(gate))(exchange)
+
+    fake.script = script
+    author = Author(one.db)
+    live = one.send(fake, author, name=PLAN)
+    until(lambda: row(one.db, "answer")["text"])
+    sweep(one.db, utc_now() + 2 * LEASE)  # as another process would, had this one died
+    tries = rows(one.db, "attempt")
+    assert [(t["status"], t["answered"]) for t in tries] == [("error", False), ("unknown", True)]
+    assert row(one.db, "answer")["state"] == "interrupted"
+    with one.db.write_core() as connection:
+        assert ledger.plan_used(connection, company_id=author.company_id, month=tries[0]["month"]) == 1
+    gate.set()
+    ended(live)
 
 
 def test_an_attempt_that_somebody_else_has_settled_is_not_followed(one: Process, fake: FakeProvider) -> None:
