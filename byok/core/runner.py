@@ -162,8 +162,8 @@ class Runner:
             error = await run.what_failed(stream)
             end = run.end(error)
             pause = None if self._closed else self._retries.pause(error, tries=run.tries, begun=run.begun)
-            if pause is None:
-                return run, stream, end
+            if pause is None or run.hung_up:  # hung up as it failed, when there was nothing left to cancel
+                return run, stream, end if pause is None else run.given_up(end)
             run.live.tell(f"{getattr(error, 'message', '')} Trying again …".strip())
             # In the stream's place, so that hanging up ends the wait as well.
             waiting = self._streams[run.id] = asyncio.create_task(asyncio.sleep(pause))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import pytest
 
@@ -12,6 +13,7 @@ from byok.core import ledger
 from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
 from byok.core.retries import LONGEST, PAUSES, Retries
+from byok.core.wire import ChatCall, Delta, Ended
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import (
@@ -213,6 +215,30 @@ def test_a_stop_ends_the_pause_and_what_failed_stays_a_failure(any_db: Database,
         assert live.state == row(one.db, "answer")["state"] == "stopped"
         assert row(one.db, "attempt")["status"] == "error"
     assert len(fake.requests) == 1
+
+
+class FailsWhenStopped:
+    """A wire that fails in the very moment in which somebody stops the answer."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.stop: Callable[[], None] = lambda: None
+
+    async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        await self.ready.wait()
+        self.stop()
+        raise ProviderDownError("no", status=503)
+        yield Delta(call.model)
+
+
+def test_a_stop_in_the_moment_of_the_failure_is_not_lost(db: Database, fake: FakeProvider) -> None:
+    wire = FailsWhenStopped()
+    with process(db, wire=wire, retries=Retries(pauses=(600.0,))) as one:
+        live = one.send(fake, Author(db))
+        wire.stop = lambda: one.runner.stop(live.answer_id)
+        one.loop.call_soon(wire.ready.set)
+        ended(live)
+    assert (live.state, row(db, "attempt")["status"]) == ("stopped", "error")
 
 
 def test_closing_ends_the_pause(any_db: Database, fake: FakeProvider) -> None:
