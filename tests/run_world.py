@@ -20,7 +20,7 @@ from byok.core.model_names import ModelName
 from byok.core.prices import Price
 from byok.core.provider import Provider
 from byok.core.retries import Retries
-from byok.core.run import Job
+from byok.core.run import Chats, Job
 from byok.core.runner import Runner
 from byok.core.wire import ChatCall, Usage, Wire, make_http_client
 from byok.ground.clock import utc_now
@@ -44,6 +44,7 @@ class Process:
         *,
         tick: float = 0.02,
         retries: Retries = AT_ONCE,
+        wire: Chats | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.db = db
@@ -53,7 +54,7 @@ class Process:
         self.runner = Runner(
             db=db,
             loop=self.loop,
-            wire=Wire(self.http),
+            wire=wire or Wire(self.http),
             lease=self.lease,
             price=cheap,
             retries=retries,

@@ -23,6 +23,7 @@ from byok.ground.errors import ByokError
 from byok.services.access import Actor
 from web.house import COOKIE, workbench
 from web.markdown import Blocks
+from web.parts import plain
 
 PATH = "/app/stream"
 FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
@@ -74,6 +75,11 @@ class _Watched:
         return len(html[:keep].encode("utf-16-le")) // 2, html[keep:]
 
 
+def _noted(note: str | None) -> str:
+    """A note, where the text will be."""
+    return f"*{plain(note)}*" if note else ""
+
+
 def _same(before: str, after: str) -> int:
     """How many characters both begin with."""
     if after.startswith(before):
@@ -110,7 +116,7 @@ async def events(
                     continue
                 now = one.live.snapshot()
                 one.version = now.version
-                text, running = now.text, now.state == "running"
+                text, running = now.text or _noted(now.note), now.state == "running"
             else:
                 text, running = await run_in_threadpool(_kept, actor, one.answer_id)
             event = one.event(text, running=running, first=first)

@@ -80,10 +80,13 @@ def chat(
 
 def _follow(bench: Workbench, live: Live, *, show: Callable[[str], None]) -> Snapshot:
     """Shows the text as it grows, until its end is in the ledger. Ctrl-C stops the answer, and it counts as stopped."""
-    shown = 0
+    shown, noted = 0, None
     try:
         while True:
             now = live.snapshot()
+            if now.note is not None and now.note != noted:
+                noted = now.note
+                click.echo(noted, err=True)
             if len(now.text) > shown:
                 show(now.text[shown:])
                 shown = len(now.text)

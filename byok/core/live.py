@@ -20,7 +20,10 @@ State = Literal["running", "complete", "stopped", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a buffer held at one moment. `version` grows with each change; `error` is for the person."""
+    """What a buffer held at one moment. `version` grows with each change; `error` is for the person.
+
+    `note` says, while nothing has come, what is being waited for if it is not the first try.
+    """
 
     version: int
     state: State
@@ -29,6 +32,7 @@ class Snapshot:
     error: str | None
     finish_reason: str | None
     outcome: Outcome | None
+    note: str | None = None
 
 
 class Live:
@@ -45,6 +49,7 @@ class Live:
         self._reasoning: list[str] = []
         self._end: tuple[State, str | None, str | None, Outcome | None] = ("running", None, None, None)
         self._version = 0
+        self._note: str | None = None
         self._wakers: set[Callable[[], None]] = set()
 
     @property
@@ -82,7 +87,14 @@ class Live:
         with self._lock:
             state, error, finish_reason, outcome = self._end
             return Snapshot(
-                self._version, state, _joined(self._text), _joined(self._reasoning), error, finish_reason, outcome
+                self._version,
+                state,
+                _joined(self._text),
+                _joined(self._reasoning),
+                error,
+                finish_reason,
+                outcome,
+                self._note,
             )
 
     async def wait_change(self, seen: int, *, timeout: float | None = None) -> int:  # noqa: ASYNC109 - running out is no error here
@@ -125,10 +137,18 @@ class Live:
     def add(self, *, text: str = "", reasoning: str = "") -> None:
         """Appends what arrived. For the runner."""
         with self._lock:
+            self._note = None
             if text:
                 self._text.append(text)
             if reasoning:
                 self._reasoning.append(reasoning)
+            wakers = self._changed()
+        _wake(wakers)
+
+    def tell(self, note: str) -> None:
+        """Says that it is being tried again, until anything arrives. For the runner."""
+        with self._lock:
+            self._note = note
             wakers = self._changed()
         _wake(wakers)
 
@@ -142,6 +162,7 @@ class Live:
     ) -> None:
         """Publishes the end. For the runner, once the database has it."""
         with self._lock:
+            self._note = None
             self._end = (state, error, finish_reason, outcome)
             wakers = self._changed()
         _wake(wakers)

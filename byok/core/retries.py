@@ -28,15 +28,15 @@ class Retries:
     pauses: tuple[float, ...] = PAUSES
     jitter: Callable[[], float] = random.random
 
-    def pause(self, error: BaseException | None, *, tries: int, answered: bool) -> float | None:
+    def pause(self, error: BaseException | None, *, tries: int, begun: bool) -> float | None:
         """Seconds to wait before the next attempt, or None where there is to be none.
 
         Args:
             error: what ended the attempt.
             tries: how many further attempts there were already.
-            answered: whether any text came.
+            begun: whether any text or reasoning came.
         """
-        if answered or tries >= len(self.pauses) or not isinstance(error, ProviderError) or not _passes(error):
+        if begun or tries >= len(self.pauses) or not isinstance(error, ProviderError) or not _passes(error):
             return None
         pause = self.pauses[tries] * (0.5 + self.jitter())
         asked_for = error.retry_after or 0.0
@@ -45,6 +45,8 @@ class Retries:
 
 def _passes(error: ProviderError) -> bool:
     """Whether it is of a kind that passes by itself: no connection, 408, 429, 5xx (529 too)."""
+    if error.taken_on:
+        return False
     if isinstance(error, RateLimitedError):
         return error.status == 429
     if isinstance(error, ProviderDownError):

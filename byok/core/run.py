@@ -86,7 +86,7 @@ class End:
 
 class Run:
     """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called, `hung_up` that
-    somebody did so.
+    somebody did so. `over` is set when the answer is whole, though the connection may still be seen to.
 
     Args:
         before: the attempt that failed and is followed by this one: its buffer, under its id, goes on.
@@ -99,15 +99,16 @@ class Run:
         self.tries: int = before.tries + 1 if before else 0
         self.why: EndStatus = "interrupted"
         self.hung_up = False
+        self.over = asyncio.Event()
         self._call: ChatCall | None = None
         self._ended: Ended | None = None
         self._began = self._first_text = self._last = time.perf_counter()
-        self._answered = False
+        self._answered = self._begun = False
 
     @property
-    def answered(self) -> bool:
-        """Whether any text came."""
-        return self._answered
+    def begun(self) -> bool:
+        """Whether anything of an answer came, be it reasoning alone: it is paid for."""
+        return self._begun
 
     def again(self, attempt_id: UUID) -> Run:
         """The run of the next attempt at the same answer."""
@@ -127,13 +128,26 @@ class Run:
             async with aclosing(wire.chat(self._call)) as chat:
                 async for event in chat:
                     if isinstance(event, Ended):
-                        self._ended = event
+                        self._ended, self._last = event, time.perf_counter()
+                        self.over.set()
                         continue
+                    self._begun = True
                     if event.text and not self._answered:
                         self._answered, self._first_text = True, time.perf_counter()
                     self.live.add(text=storable(event.text), reasoning=storable(event.reasoning))
         finally:
-            self._last = time.perf_counter()
+            if not self.over.is_set():
+                self._last = time.perf_counter()
+
+    async def what_failed(self, stream: asyncio.Task[None]) -> BaseException | None:
+        """Waits until the answer is whole or its stream has ended; what kept it from being whole."""
+        # Whether the connection can be used again is the stream's to find out: nobody waits for that with his answer.
+        over = asyncio.create_task(self.over.wait())
+        await asyncio.wait({stream, over}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if self.over.is_set():
+            return None
+        return asyncio.CancelledError() if stream.cancelled() else stream.exception()
 
     def end(self, error: BaseException | None) -> End:
         """What became of it.

@@ -135,40 +135,44 @@ class Runner:
             stream.cancel()
 
     async def _hang_up_all(self) -> None:
-        for answer_id in list(self._streams):
-            self._hang_up(answer_id, "interrupted")
+        for answer_id, stream in list(self._streams.items()):
+            if answer_id in self._runs:
+                self._hang_up(answer_id, "interrupted")
+            else:  # its end is written already
+                stream.cancel()
         while self._ends:
             await asyncio.wait(self._ends)
 
     async def _see_to_its_end(self, run: Run, stream: asyncio.Task[None]) -> None:
         # Nobody cancels this task: only the stream is hung up, so what follows runs whatever happens.
-        run, end = await self._attempts(run, stream)
+        run, stream, end = await self._attempts(run, stream)
         at = self._clock()
         if run.job.key_id is not None and end.outcome.tokens_out is not None:
             outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
             end = End(end.state, end.error, end.finish_reason, outcome)
         state = await self._write_end(run, end)
-        self._streams.pop(run.id, None)
         run.live.end(state, error=end.error, finish_reason=end.finish_reason, outcome=end.outcome)
         self._runs.pop(run.id, None)
+        await asyncio.wait({stream})
+        self._streams.pop(run.id, None)
 
-    async def _attempts(self, run: Run, stream: asyncio.Task[None]) -> tuple[Run, End]:
-        """Waits for the stream, and for those that follow where it failed; the last attempt, and how it ended."""
+    async def _attempts(self, run: Run, stream: asyncio.Task[None]) -> tuple[Run, asyncio.Task[None], End]:
+        """Waits for the answer, and for those that follow where it failed; the last attempt, and how it ended."""
         while True:
-            await asyncio.wait({stream})
-            error = asyncio.CancelledError() if stream.cancelled() else stream.exception()
+            error = await run.what_failed(stream)
             end = run.end(error)
-            pause = None if self._closed else self._retries.pause(error, tries=run.tries, answered=run.answered)
-            if pause is None:
-                return run, end
+            pause = None if self._closed else self._retries.pause(error, tries=run.tries, begun=run.begun)
+            if pause is None or run.hung_up:  # hung up as it failed, when there was nothing left to cancel
+                return run, stream, end if pause is None else run.given_up(end)
+            run.live.tell(f"{getattr(error, 'message', '')} Trying again …".strip())
             # In the stream's place, so that hanging up ends the wait as well.
             waiting = self._streams[run.id] = asyncio.create_task(asyncio.sleep(pause))
             await asyncio.wait({waiting})
             if waiting.cancelled() or self._closed:
-                return run, run.given_up(end)
+                return run, stream, run.given_up(end)
             attempt_id = await self._follow(run, end)
             if attempt_id is None:
-                return run, end
+                return run, stream, end
             before, run = run, run.again(attempt_id)
             stream = asyncio.create_task(run.stream(self._wire))
             self._runs[run.id], self._streams[run.id] = run, stream

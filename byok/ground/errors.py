@@ -125,6 +125,7 @@ class ProviderError(ByokError):
         request_id: the provider's own id of the request, or None.
         retry_after: seconds the provider asks to wait, or None.
         words: the provider's own words, scrubbed of anything key-like; may be empty.
+        taken_on: it had promised an answer before it failed, so that asking again may cost twice.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class ProviderError(ByokError):
         request_id: str | None = None,
         retry_after: float | None = None,
         words: str = "",
+        taken_on: bool = False,
         next_step: str = "",
     ) -> None:
         super().__init__(message, next_step=next_step)
@@ -144,6 +146,7 @@ class ProviderError(ByokError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.words = words
+        self.taken_on = taken_on
 
 
 class KeyRejectedError(ProviderError):

@@ -15,7 +15,10 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 class Loopback(ThreadingHTTPServer):
-    """`release` lets answers go on after their first piece; `asked` is every body that came in."""
+    """`release` lets answers go on after their first piece; `asked` is every body that came in.
+
+    The first `busy` questions are refused.
+    """
 
     daemon_threads = True
 
@@ -24,6 +27,7 @@ class Loopback(ThreadingHTTPServer):
         self.release = threading.Event()
         self.release.set()
         self.asked: list[dict[str, Any]] = []
+        self.busy = 0
 
     @property
     def catalogue(self) -> str:
@@ -63,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append(json.loads(body))
+        if len(self.server.asked) <= self.server.busy:
+            self._answer(503, {"error": {"message": "Overloaded"}})
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")

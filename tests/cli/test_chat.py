@@ -26,6 +26,18 @@ def test_json_is_one_object_with_text_usage_and_status(byok: Byok, acme: str) ->
     assert (done.json["usage"]["tokens_in"], done.json["usage"]["tokens_out"]) == (3, 2)
 
 
+def test_a_provider_that_is_busy_for_a_moment_is_asked_again_and_the_person_is_told(
+    byok: Byok, acme: str, provider: Loopback
+) -> None:
+    provider.busy = 1
+    done = byok("chat", "--company", acme, "--model", "byok:loop/small", "Hi")
+    note, receipt = done.err.splitlines()
+    assert (done.status, done.out) == (0, "Hello world\n")
+    assert note == "Loop has trouble or cannot be reached through a gateway: Overloaded. Trying again …"
+    assert receipt.startswith("Your key · Loop …kkkk · small · 3 in, 2 out")
+    assert len(provider.asked) == 2
+
+
 def test_only_what_was_given_is_sent(byok: Byok, acme: str, provider: Loopback) -> None:
     byok("chat", "--company", acme, "--model", "byok:loop/small", stdin="From a pipe\n")
     byok("chat", "--company", acme, "--model", "byok:loop/small", "--system", "Be brief.", "--temperature", "0.5", "Hi")

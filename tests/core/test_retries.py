@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import pytest
 
 from byok.core import ledger
+from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
 from byok.core.retries import LONGEST, PAUSES, Retries
+from byok.core.wire import ChatCall, Delta, Ended
+from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import (
     BadAnswerError,
@@ -24,8 +28,8 @@ from byok.ground.errors import (
     RefusedRequestError,
     UnreachableError,
 )
-from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, refuse
-from tests.run_world import PLAN, Author, Process, process, row, rows, until
+from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, held, refuse
+from tests.run_world import PLAN, Author, Process, process, row, rows, text_arrived, until
 
 MIDDLE = Retries(jitter=lambda: 0.5)
 
@@ -40,7 +44,7 @@ MIDDLE = Retries(jitter=lambda: 0.5)
     ids=lambda error: f"{type(error).__name__} {error.status}",
 )
 def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
-    assert [MIDDLE.pause(error, tries=tries, answered=False) for tries in range(3)] == [*PAUSES, None]
+    assert [MIDDLE.pause(error, tries=tries, begun=False) for tries in range(3)] == [*PAUSES, None]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,8 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
         RateLimitedError("no", status=413),
         ProviderDownError("no", status=403),
         ProviderDownError("no"),
+        RateLimitedError("no", status=429, taken_on=True),
+        ProviderDownError("no", status=503, taken_on=True),
         UnreachableError("no answer in time"),
         BadAnswerError("no"),
         KeyUnreadableError(),
@@ -63,17 +69,17 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
     ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
 )
 def test_what_does_not_pass_or_may_have_cost_something_is_not_asked_again(error: Exception | None) -> None:
-    assert MIDDLE.pause(error, tries=0, answered=False) is None
+    assert MIDDLE.pause(error, tries=0, begun=False) is None
 
 
 def test_nothing_is_asked_again_after_the_first_token() -> None:
-    assert MIDDLE.pause(ProviderDownError("no", status=503), tries=0, answered=True) is None
+    assert MIDDLE.pause(ProviderDownError("no", status=503), tries=0, begun=True) is None
 
 
 def test_the_pauses_differ_from_one_another_within_half_of_their_length() -> None:
     error = NoConnectionError("no")
-    least = Retries(jitter=lambda: 0.0).pause(error, tries=0, answered=False)
-    most = Retries(jitter=lambda: 1.0).pause(error, tries=0, answered=False)
+    least = Retries(jitter=lambda: 0.0).pause(error, tries=0, begun=False)
+    most = Retries(jitter=lambda: 1.0).pause(error, tries=0, begun=False)
     assert (least, most) == (PAUSES[0] * 0.5, PAUSES[0] * 1.5)
 
 
@@ -82,7 +88,7 @@ def test_what_the_provider_asks_for_is_the_least_and_too_long_a_wait_is_left_to_
     asked_for: float, pause: float | None
 ) -> None:
     error = RateLimitedError("no", status=429, retry_after=asked_for)
-    assert MIDDLE.pause(error, tries=0, answered=False) == pause
+    assert MIDDLE.pause(error, tries=0, begun=False) == pause
 
 
 @pytest.fixture
@@ -128,6 +134,20 @@ def test_each_try_is_an_attempt_of_its_own_and_the_answer_comes_from_the_last(on
     assert len(fake.requests) == 3
 
 
+def test_the_note_of_a_further_try_goes_when_text_comes(one: Process, fake: FakeProvider) -> None:
+    gate, left = threading.Event(), [503]
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else held(gate))(exchange)
+
+    fake.script = script
+    live = one.send(fake, Author(one.db))
+    text_arrived(live)
+    assert live.snapshot().note is None
+    gate.set()
+    ended(live)
+
+
 def test_after_two_more_tries_the_question_has_failed(one: Process, fake: FakeProvider) -> None:
     fake.script = refuse(500)
     ended(one.send(fake, Author(one.db)))
@@ -154,6 +174,20 @@ def test_nothing_is_sent_twice_once_text_has_come(one: Process, fake: FakeProvid
     assert len(fake.requests) == 1
 
 
+def test_nothing_is_sent_twice_once_the_model_has_thought(one: Process, fake: FakeProvider) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.reasoning("Let me think")
+        exchange.chunk({"error": {"message": "overloaded", "code": 503}})
+
+    fake.script = script
+    ended(one.send(fake, Author(one.db)))
+    assert (row(one.db, "attempt")["error"], row(one.db, "answer")["reasoning"]) == (
+        "ProviderDownError",
+        "Let me think",
+    )
+    assert len(fake.requests) == 1
+
+
 def test_a_port_where_nobody_listens_is_tried_three_times(one: Process, fake: FakeProvider) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -173,11 +207,38 @@ def test_a_stop_ends_the_pause_and_what_failed_stays_a_failure(any_db: Database,
     with process(any_db, retries=Retries(pauses=(600.0,), jitter=jitter)) as one:
         live = one.send(fake, Author(one.db))
         assert paused.wait(10)
+        until(lambda: live.snapshot().note)
+        assert live.snapshot().note == "Fake AI has trouble or cannot be reached through a gateway: no. Trying again …"
         one.runner.stop(live.answer_id)
         ended(live)
+        assert live.snapshot().note is None
         assert live.state == row(one.db, "answer")["state"] == "stopped"
         assert row(one.db, "attempt")["status"] == "error"
     assert len(fake.requests) == 1
+
+
+class FailsWhenStopped:
+    """A wire that fails in the very moment in which somebody stops the answer."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.stop: Callable[[], None] = lambda: None
+
+    async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        await self.ready.wait()
+        self.stop()
+        raise ProviderDownError("no", status=503)
+        yield Delta(call.model)
+
+
+def test_a_stop_in_the_moment_of_the_failure_is_not_lost(db: Database, fake: FakeProvider) -> None:
+    wire = FailsWhenStopped()
+    with process(db, wire=wire, retries=Retries(pauses=(600.0,))) as one:
+        live = one.send(fake, Author(db))
+        wire.stop = lambda: one.runner.stop(live.answer_id)
+        one.loop.call_soon(wire.ready.set)
+        ended(live)
+    assert (live.state, row(db, "attempt")["status"]) == ("stopped", "error")
 
 
 def test_closing_ends_the_pause(any_db: Database, fake: FakeProvider) -> None:
@@ -201,6 +262,26 @@ def test_a_try_keeps_the_message_that_the_failed_one_held(one: Process, fake: Fa
     fake.script = script
     ended(one.send(fake, author, name=PLAN))
     assert seen == [1, 1, 1]
+
+
+def test_a_process_that_dies_during_a_further_try_leaves_one_attempt_unknown(one: Process, fake: FakeProvider) -> None:
+    gate, left = threading.Event(), [503]
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else held(gate))(exchange)
+
+    fake.script = script
+    author = Author(one.db)
+    live = one.send(fake, author, name=PLAN)
+    until(lambda: row(one.db, "answer")["text"])
+    sweep(one.db, utc_now() + 2 * LEASE)  # as another process would, had this one died
+    tries = rows(one.db, "attempt")
+    assert [(t["status"], t["answered"]) for t in tries] == [("error", False), ("unknown", True)]
+    assert row(one.db, "answer")["state"] == "interrupted"
+    with one.db.write_core() as connection:
+        assert ledger.plan_used(connection, company_id=author.company_id, month=tries[0]["month"]) == 1
+    gate.set()
+    ended(live)
 
 
 def test_an_attempt_that_somebody_else_has_settled_is_not_followed(one: Process, fake: FakeProvider) -> None:

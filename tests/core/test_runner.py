@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
 from byok.core.run import Job
-from byok.core.wire import ChatCall
+from byok.core.wire import ChatCall, Delta, Ended
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.ids import new_id
@@ -267,3 +268,37 @@ def test_eight_answers_at_once_do_not_wait_for_a_ninth_that_hangs(any_db: Databa
         assert hanging.running
         gate.set()
         ended(hanging)
+
+
+class Lingers:
+    """A wire whose answer is whole, but whose connection still waits for the body's end."""
+
+    def __init__(self) -> None:
+        self.let_go = asyncio.Event()
+        self.gone = threading.Event()
+
+    async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        try:
+            yield Delta("Hello.")
+            yield Ended("stop", call.model, None, None)
+            await self.let_go.wait()
+        finally:
+            self.gone.set()
+
+
+def test_an_answer_that_is_whole_does_not_wait_for_its_connection(db: Database, fake: FakeProvider) -> None:
+    wire = Lingers()
+    with process(db, wire=wire) as one:
+        ended(one.send(fake, Author(db)))
+        assert (row(db, "answer")["state"], row(db, "attempt")["status"]) == ("complete", "complete")
+        assert not wire.gone.is_set()
+        one.loop.call_soon(wire.let_go.set)
+        assert wire.gone.wait(10)
+
+
+def test_closing_does_not_leave_a_connection_that_still_waits(db: Database, fake: FakeProvider) -> None:
+    wire = Lingers()
+    with process(db, wire=wire) as one:
+        ended(one.send(fake, Author(db)))
+    assert wire.gone.is_set()
+    assert row(db, "attempt")["status"] == "complete"

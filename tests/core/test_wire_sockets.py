@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from byok.core.wire import Delta, Ended, Times, Wire, make_http_client
-from byok.ground.errors import BadAnswerError, UnreachableError
+from byok.ground.errors import BadAnswerError, RefusedRequestError, UnreachableError
 from tests.wire_tools import Respond, call_of, chunk, collect, loopback, sse, text_of
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
@@ -207,6 +207,77 @@ def test_comments_do_not_put_off_the_deadline_of_the_first_token() -> None:
             await writer.drain()
 
     ask_impatiently(respond)
+
+
+def test_empty_deltas_do_not_put_off_the_deadline_of_the_first_token() -> None:
+    async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED)
+        while True:
+            writer.write(framed(sse(chunk(""), {"choices": []}, done=False)))
+            await asyncio.sleep(0)  # client and server share this loop
+            await writer.drain()
+
+    ask_impatiently(respond)
+
+
+def test_a_piece_of_reasoning_is_a_first_token() -> None:
+    call = call_of("nvidia")
+    hasty = call.provider.model_copy(update={"first_token_timeout": 0.3})
+
+    async def run() -> list[Any]:
+        thought = {"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}, "finish_reason": None}]}
+        loop = asyncio.get_running_loop()
+
+        async def respond(_request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(CHUNKED + framed(sse(thought, done=False)))
+            late, deadline = asyncio.Event(), loop.time() + 0.4
+            loop.call_at(deadline, late.set)
+            await late.wait()  # past the deadline of the first token
+            writer.write(framed(sse(chunk("Hello"))) + b"0\r\n\r\n")
+            await writer.drain()
+
+        async with loopback(respond) as base_url, make_http_client() as http:
+            return (await collect(Wire(http), replace(call, provider=hasty, base_url=base_url)))[0]
+
+    assert asyncio.run(run()) == [Delta("", "Hm."), Delta("Hello")]
+
+
+def streaming_refused(*, times: int) -> tuple[Respond, list[dict[str, Any]]]:
+    """Refuses streaming as OpenAI does to an organisation that is not verified, so many times; the bodies so far."""
+    bodies: list[dict[str, Any]] = []
+
+    def answer(status: str, body: dict[str, Any]) -> bytes:
+        whole = json.dumps(body).encode()
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(whole)}\r\n"
+        return f"{head}connection: close\r\n\r\n".encode() + whole
+
+    words = "Your organization must be verified to stream this model."
+    error = {"message": words, "type": "invalid_request_error", "param": "stream", "code": "unsupported_value"}
+    message = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}
+
+    async def respond(request: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(json.loads(request.partition(b"\r\n\r\n")[2]))
+        refused = len(bodies) <= times
+        writer.write(answer("400 Bad Request", {"error": error}) if refused else answer("200 OK", message))
+        await writer.drain()
+
+    return respond, bodies
+
+
+def test_an_account_that_may_not_stream_is_asked_once_more_unstreamed() -> None:
+    respond, bodies = streaming_refused(times=1)
+    deltas, end = ask_over_socket(respond)
+    assert (text_of(deltas), end.finish_reason) == ("Hello", "stop")
+    assert end.usage is not None
+    assert end.usage.tokens_in == 3
+    assert [("stream" in body, "stream_options" in body) for body in bodies] == [(True, True), (False, False)]
+
+
+def test_who_refuses_streaming_where_none_was_asked_for_is_not_asked_a_third_time() -> None:
+    respond, bodies = streaming_refused(times=9)
+    with pytest.raises(RefusedRequestError, match="must be verified"):
+        ask_over_socket(respond)
+    assert len(bodies) == 2
 
 
 def ask_in_haste(respond: Respond, times: Times) -> list[Any]:

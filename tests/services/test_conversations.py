@@ -24,7 +24,7 @@ from byok.ground.errors import (
 )
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
-from tests.fake_provider import answer, held, refuse
+from tests.fake_provider import Exchange, answer, held, refuse
 from tests.run_world import BYOK, PLAN, Author, row, rows, text_arrived
 from tests.services.talk_world import KEY_ID, TalkWorld, talk_world
 
@@ -367,3 +367,39 @@ def test_the_operator_asks_without_a_conversation(any_one: TalkWorld) -> None:
 def test_the_operator_owns_no_conversation(one: TalkWorld) -> None:
     with pytest.raises(NotAllowedError):
         one.talk.ask(Actor(one.ada.company_id), text="Hi", model=BYOK)
+
+
+def test_an_answer_that_came_at_the_second_try_has_the_receipt_of_that_try(any_one: TalkWorld) -> None:
+    left = [503]
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else answer("Hello."))(exchange)
+
+    any_one.fake.script = script
+    _, got = any_one.ask()
+    assert got.receipt is not None
+    assert (got.text, got.error) == ("Hello.", None)
+    assert (got.receipt.status, got.receipt.answered, got.receipt.tokens_out) == ("complete", True, 7)
+    assert [(t["status"], t["key_hint"], t["person_id"]) for t in rows(any_one.db, "attempt")] == [
+        (status, "4f2a", any_one.ada.person_id) for status in ("error", "complete")
+    ]
+
+
+def test_the_last_message_of_a_plan_stays_with_the_question_that_is_asked_again(any_one: TalkWorld) -> None:
+    gate, left = threading.Event(), [503]
+    for _ in range(9):
+        any_one.ask(model=PLAN)
+
+    def script(exchange: Exchange) -> None:
+        (refuse(left.pop()) if left else held(gate))(exchange)
+
+    any_one.fake.script = script
+    asked = any_one.talk.ask(any_one.ada, text="Hi", model=PLAN)
+    live = any_one.process.runner.live(asked.answer_ids[0])
+    assert live is not None
+    text_arrived(live)
+    with pytest.raises(PlanUsedUpError):
+        any_one.talk.ask(any_one.max, text="Hi", model=PLAN)
+    gate.set()
+    assert live.wait_end(timeout=10)
+    assert any_one.usage().allowance(any_one.ada) == (10, 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -11,6 +12,9 @@ from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from byok.core.run import Job
+from byok.core.wire import ChatCall
+from byok.ground.errors import LocalModelError
 from byok.ground.ids import new_id
 from byok.ground.tables import Answer
 from tests.pages.front import Front, empty_house, front
@@ -141,6 +145,31 @@ def test_a_stream_ends_when_its_reader_signs_out(house_front: Front) -> None:
     got = asyncio.run(asyncio.wait_for(read(), 20))
     assert got
     assert not any("bye" in event for event in got)
+
+
+def test_a_further_try_is_shown_where_the_text_will_be_letter_by_letter(house_front: Front) -> None:
+    ada, token, gate = house_front.actor("ada"), token_of(house_front, "ada"), threading.Event()
+    runner, attempt_id = house_front.bench.runner, new_id()
+
+    def get_ready() -> ChatCall:
+        gate.wait(20)
+        raise LocalModelError("It did not start.")
+
+    runner.enlist()
+    live = runner.submit(Job(attempt_id, ada.company_id, get_ready))
+    live.tell("Fake AI is <b>busy</b>. Trying again …")
+
+    async def read() -> str:
+        got = ""
+        async for event in stream.events(token, ada, [attempt_id]):
+            got += event
+            if "busy" in event:
+                gate.set()
+        return got
+
+    got = asyncio.run(asyncio.wait_for(read(), 20))
+    assert "<em>Fake AI is &lt;b&gt;busy&lt;/b&gt;. Trying again …</em>" in got
+    assert '[0,0,""]' in got  # and it goes
 
 
 def test_every_answer_tells_the_browser_to_fetch_nothing_from_elsewhere() -> None:

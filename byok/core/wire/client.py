@@ -18,7 +18,13 @@ from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
 from byok.core.wire.sse import EventReader, TooLongError
-from byok.ground.errors import BadAnswerError, ProviderDownError, RefusedRequestError, UnreachableError
+from byok.ground.errors import (
+    BadAnswerError,
+    ProviderDownError,
+    ProviderError,
+    RefusedRequestError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -135,7 +141,8 @@ class Wire:
             until=waits.first,
             body=chat_body(call, stream=stream),
         )
-        if upstream.status == 202:
+        promised = upstream.status == 202 and status_path(provider, upstream.headers) is not None
+        if promised:
             upstream = await self._fetch_pending(call, upstream, waits)
         if upstream.status == 200:
             return upstream
@@ -145,7 +152,9 @@ class Wire:
             await upstream.aclose()
         if stream and refusal.status == 400 and refusal.param == "stream":
             return await self._open(call, waits, stream=False)
-        raise to_error(provider, refusal)
+        error = to_error(provider, refusal)
+        error.taken_on = promised
+        raise error
 
     async def _fetch_pending(self, call: ChatCall, upstream: Upstream, waits: _Waits) -> Upstream:
         """Looks again and again for an answer that was promised, until the first token's deadline."""
@@ -157,14 +166,18 @@ class Wire:
             if asyncio.get_running_loop().time() + pause > waits.first:
                 raise too_late(call.provider)
             await asyncio.sleep(pause)
-            upstream = await open_upstream(
-                self._http,
-                call.provider,
-                method="GET",
-                url=address(call.base_url, path),
-                auth=call.auth,
-                until=waits.first,
-            )
+            try:
+                upstream = await open_upstream(
+                    self._http,
+                    call.provider,
+                    method="GET",
+                    url=address(call.base_url, path),
+                    auth=call.auth,
+                    until=waits.first,
+                )
+            except ProviderError as error:
+                error.taken_on = True
+                raise
             path, looks = status_path(call.provider, upstream.headers) or path, looks + 1
         return upstream
 

@@ -5,11 +5,9 @@ Refuses to guess: what is not a definite sign against a key never becomes a reje
 
 from __future__ import annotations
 
-import email.utils
 import json
 import math
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,6 +15,7 @@ from typing import Any
 
 from byok.core.provider import Meaning, Provider
 from byok.core.wire.http import Reply
+from byok.core.wire.retry_after import retry_after
 from byok.core.wire.scrub import scrub
 from byok.ground.errors import (
     BadAnswerError,
@@ -61,6 +60,7 @@ def read_refusal(reply: Reply) -> Refusal:
         found,
         status=reply.status,
         parsed=parsed is not None and bool(found),
+        body=parsed,
         html=html,
         headers=reply.headers,
         secrets=reply.secrets,
@@ -72,7 +72,7 @@ def read_error_in_stream(error: Any, *, headers: Mapping[str, str], secrets: tup
     found = list(_fields(error)) or [("message", error if isinstance(error, str) else "")]
     codes = (int(value) for name, value in found if name in ("code", "status") and value.isdecimal())
     status = next((code for code in codes if 400 <= code <= 599), None)
-    return _refusal(found, status=status, parsed=True, html=False, headers=headers, secrets=secrets)
+    return _refusal(found, status=status, parsed=True, body=error, html=False, headers=headers, secrets=secrets)
 
 
 def judge(provider: Provider, refusal: Refusal) -> Meaning:
@@ -157,6 +157,7 @@ def _refusal(
     *,
     status: int | None,
     parsed: bool,
+    body: Any,
     html: bool,
     headers: Mapping[str, str],
     secrets: tuple[str, ...],
@@ -171,7 +172,7 @@ def _refusal(
         param=next((value for name, value in found if name == "param"), None),
         request_id=request_id_of(headers, secrets=secrets)
         or next((value[:128] for name, value in found if name == "request_id" and value.isalnum()), None),
-        retry_after=_retry_after(headers),
+        retry_after=retry_after(headers, status=status, body=body),
     )
 
 
@@ -203,20 +204,3 @@ def _come_back(seconds: float | None) -> str:
     if seconds < 120:
         return f"Try again in {math.ceil(seconds)} seconds."
     return f"Try again in {math.ceil(seconds / 60):,} minutes, or choose another model."
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if not value:
-            continue
-        try:
-            seconds = float(value) * unit
-        except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-            except (ValueError, OverflowError):
-                continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    return None
