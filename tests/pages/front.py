@@ -190,6 +190,12 @@ def buttons(tab: AppTest) -> list[str]:
     return [button.label for button in tab.button]
 
 
+def choose(tab: AppTest, label: str, has: str) -> AppTest:
+    """Chooses the first option of a picker that holds these words."""
+    (picker,) = (one for one in tab.selectbox if one.label == label)
+    return picker.select_index([has in option for option in picker.options].index(True)).run()
+
+
 def press(tab: AppTest, label: str) -> AppTest:
     """Clicks the one button of that label."""
     (button,) = (button for button in tab.button if button.label == label)

@@ -10,7 +10,7 @@ from byok.core.model_names import ModelName
 from byok.ground.clock import utc_now
 from byok.ground.tables import Conversation, ModelMenu
 from byok.services.chatbots import ChatbotFields
-from tests.pages.front import Front, buttons, press, words
+from tests.pages.front import Front, buttons, choose, press, words
 
 LOCAL = ModelName("plan", "local", "smollm2-135m-instruct")
 OWN_MODEL = ModelName("byok", "openai", "gpt-5.4-mini")
@@ -25,12 +25,6 @@ def models(tab: AppTest) -> list[str]:
 def chosen_model(tab: AppTest) -> ModelName | None:
     (picker,) = (one for one in tab.selectbox if one.label == "Model (for each message)")
     return picker.value.name if picker.value else None
-
-
-def choose(tab: AppTest, label: str, start: str) -> AppTest:
-    """Chooses the first option that begins so."""
-    (picker,) = (one for one in tab.selectbox if one.label == label)
-    return picker.select_index([option.startswith(start) for option in picker.options].index(True)).run()
 
 
 def use_up(own: Front, username: str, *, messages: int) -> None:
