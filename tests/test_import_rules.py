@@ -234,4 +234,4 @@ def test_a_branch_on_a_provider_is_found(source: str) -> None:
 
 
 def test_a_comparison_with_a_habit_is_no_branch_on_a_provider() -> None:
-    assert not branches_on_a_provider(Module("byok.core.x", "if provider.cost_at == 'openrouter': pass"))
+    assert not branches_on_a_provider(Module("byok.core.x", "if provider.cost_at == 'usage_or_upstream': pass"))

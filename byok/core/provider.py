@@ -84,7 +84,7 @@ class Provider(BaseModel):
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field's name
     stream_usage: Literal["unasked", "include_usage", "include_usage_unpadded"] = "unasked"
     usage_at: Literal["usage", "x_groq"] = "usage"
-    cost_at: Literal["none", "openrouter"] = "none"
+    cost_at: Literal["none", "usage_or_upstream"] = "none"
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
     pending: Literal["none", "nvcf"] = "none"
     first_token_timeout: float = Field(default=60, gt=0, le=600)

@@ -28,7 +28,7 @@ def read_usage(provider: Provider, found: Mapping[str, Any]) -> Usage | None:
         tokens_out=_count(found.get("completion_tokens")),
         tokens_cached=_count(_inside(found, "prompt_tokens_details", "cached_tokens")),
         tokens_reasoning=_count(_inside(found, "completion_tokens_details", "reasoning_tokens")),
-        cost=_openrouter_cost(found) if provider.cost_at == "openrouter" else None,
+        cost=_spent(found) if provider.cost_at == "usage_or_upstream" else None,
     )
     return None if usage == Usage() else usage
 
@@ -44,7 +44,7 @@ def amount(value: object) -> Decimal | None:
     return sum_ if sum_.is_finite() and 0 <= sum_ < 10**9 else None
 
 
-def _openrouter_cost(found: Mapping[str, Any]) -> Decimal | None:
+def _spent(found: Mapping[str, Any]) -> Decimal | None:
     # With a key of the account's own behind it, `cost` is OpenRouter's fee alone and the spend stands elsewhere,
     # a field that is also filled without such a key.
     if found.get("is_byok") is True:
