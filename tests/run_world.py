@@ -25,6 +25,7 @@ from byok.core.runner import Runner
 from byok.core.wire import ChatCall, Usage, Wire, make_http_client
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
+from byok.ground.ids import new_id
 from byok.ground.tables import Answer, Column, Company, Conversation, Person, Turn
 from byok.ground.tables.types import metadata
 from tests.fake_provider import FakeProvider
@@ -71,7 +72,7 @@ class Process:
 
     def send(self, fake: FakeProvider, author: Author, *, name: ModelName = BYOK, key_id: UUID | None = None) -> Live:
         """Reserves and submits one question in a conversation of its own."""
-        answer_id, attempt_id = author.reserve(self.runner.enlist(), name=name)
+        answer_id, attempt_id = author.reserve(self.runner.enlist(), name=name, key_id=key_id)
         call = ChatCall(fake.provider, fake.base_url, name.model, [{"role": "user", "content": "hi"}], httpx.Auth())
         return self.runner.submit(Job(attempt_id, author.company_id, call, answer_id, key_id))
 
@@ -101,7 +102,20 @@ class Author:
             session.add(person)
         return person.id
 
-    def reserve(self, process_id: UUID, *, name: ModelName = BYOK, allowance: int = 10) -> tuple[UUID, UUID]:
+    def add_key(self, key_id: UUID | None = None) -> UUID:
+        """A row of a key of the company, which nothing can open."""
+        key_id = key_id or new_id()
+        sealed = dict.fromkeys(("data_key", "data_key_nonce", "ciphertext", "nonce", "fingerprint"), b"")
+        told = dict.fromkeys(("provider_id", "label", "added_by_name", "hint", "origin", "master_key_id"), "fake")
+        its = {"id": key_id, "company_id": self.company_id, "seal_version": 1, "is_default": True}
+        with self.db.write_core() as connection:
+            keys = metadata.tables["api_key"]
+            connection.execute(sa.insert(keys).values(**sealed, **told, **its, created_at=NOVEMBER))
+        return key_id
+
+    def reserve(
+        self, process_id: UUID, *, name: ModelName = BYOK, allowance: int = 10, key_id: UUID | None = None
+    ) -> tuple[UUID, UUID]:
         """The rows of one running answer and its reserved attempt; (answer id, attempt id)."""
         now = utc_now()
         conversation = Conversation(
@@ -130,6 +144,7 @@ class Author:
                 plan_messages=allowance,
                 answer_id=answer.id,
                 conversation_id=conversation.id,
+                key_id=key_id,
             )
         return answer.id, attempt_id
 

@@ -21,6 +21,7 @@ from byok.ground.tables.types import metadata
 
 ATTEMPTS = metadata.tables["attempt"]
 COMPANIES = metadata.tables["company"]
+KEYS = metadata.tables["api_key"]
 
 _a = ATTEMPTS.c
 _LOCK = Prepared(
@@ -176,20 +177,22 @@ def reserve(
 def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> UUID | None:
     """Settles an attempt that failed and reserves the next one in its place, for the same question.
 
-    Both in the caller's transaction, so that nobody else takes the message that the failed one gives back.
+    Both in the caller's transaction, so that nobody else takes the message that the failed one gives back: within its
+    month the allowance need not be looked at again, and beyond it the message is not carried.
 
     Returns:
-        The new attempt's id; None where the failed one had been settled before, by whoever took this process for dead.
+        The new attempt's id. None, and no new one, where the failed one had been settled before, by whoever took this
+        process for dead; where the key was deleted meanwhile; where a new month has begun.
     """
     if not settle(connection, attempt_id, outcome, at=at):
         return None
-    new = new_id()
     same = [ATTEMPTS.c[name] for name in _SAME]
-    fresh = {"id": new, "status": "reserved", "answered": False, "month": month_of(at), "reserved_at": at}
+    fresh = {"id": new_id(), "status": "reserved", "answered": False, "month": month_of(at), "reserved_at": at}
     values = [sa.literal(value, ATTEMPTS.c[name].type) for name, value in fresh.items()]
-    row = sa.select(*same, *values).where(ATTEMPTS.c.id == attempt_id)
-    connection.execute(sa.insert(ATTEMPTS).from_select([*_SAME, *fresh], row))
-    return new
+    its_key = sa.exists().where(KEYS.c.id == _a.key_id)
+    row = sa.select(*same, *values).where(_a.id == attempt_id, _a.month == month_of(at), _a.key_id.is_(None) | its_key)
+    made = sa.insert(ATTEMPTS).from_select([*_SAME, *fresh], row).returning(_a.id)
+    return connection.execute(made).scalar()
 
 
 def settle(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> bool:

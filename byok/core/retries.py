@@ -38,14 +38,15 @@ class Retries:
         """
         if begun or tries >= len(self.pauses) or not isinstance(error, ProviderError) or not _passes(error):
             return None
-        pause = self.pauses[tries] * (0.5 + self.jitter())
+        half = self.pauses[tries] / 2
         asked_for = error.retry_after or 0.0
-        return None if asked_for > LONGEST else max(pause, asked_for)
+        # Chance comes on top of what was asked for: all who were refused at once were told the same time.
+        return None if asked_for > LONGEST else max(half, asked_for) + 2 * half * self.jitter()
 
 
 def _passes(error: ProviderError) -> bool:
     """Whether it is of a kind that passes by itself: no connection, 408, 429, 5xx (529 too)."""
-    if error.taken_on:
+    if error.taken_on or error.hopeless:
         return False
     if isinstance(error, RateLimitedError):
         return error.status == 429

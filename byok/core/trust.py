@@ -18,6 +18,6 @@ def read_trust() -> Future[ssl.SSLContext]:
 
 
 def _read() -> ssl.SSLContext:
-    from byok.core.wire.http import trusted_certificates
+    from byok.core.wire.http_client import trusted_certificates
 
     return trusted_certificates()

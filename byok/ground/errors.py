@@ -126,6 +126,7 @@ class ProviderError(ByokError):
         retry_after: seconds the provider asks to wait, or None.
         words: the provider's own words, scrubbed of anything key-like; may be empty.
         taken_on: it had promised an answer before it failed, so that asking again may cost twice.
+        hopeless: it says itself that asking the same again is of no use.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class ProviderError(ByokError):
         retry_after: float | None = None,
         words: str = "",
         taken_on: bool = False,
+        hopeless: bool = False,
         next_step: str = "",
     ) -> None:
         super().__init__(message, next_step=next_step)
@@ -147,6 +149,7 @@ class ProviderError(ByokError):
         self.retry_after = retry_after
         self.words = words
         self.taken_on = taken_on
+        self.hopeless = hopeless
 
 
 class KeyRejectedError(ProviderError):

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -28,6 +29,7 @@ from byok.ground.errors import (
     RefusedRequestError,
     UnreachableError,
 )
+from byok.ground.ids import new_id
 from tests.fake_provider import Exchange, FakeProvider, answer, fake_provider, held, refuse
 from tests.run_world import PLAN, Author, Process, process, row, rows, text_arrived, until
 
@@ -61,6 +63,7 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
         ProviderDownError("no"),
         RateLimitedError("no", status=429, taken_on=True),
         ProviderDownError("no", status=503, taken_on=True),
+        ProviderDownError("no", status=503, hopeless=True),
         UnreachableError("no answer in time"),
         BadAnswerError("no"),
         KeyUnreadableError(),
@@ -83,7 +86,9 @@ def test_the_pauses_differ_from_one_another_within_half_of_their_length() -> Non
     assert (least, most) == (PAUSES[0] * 0.5, PAUSES[0] * 1.5)
 
 
-@pytest.mark.parametrize(("asked_for", "pause"), [(7.0, 7.0), (0.01, PAUSES[0]), (LONGEST, LONGEST), (31.0, None)])
+@pytest.mark.parametrize(
+    ("asked_for", "pause"), [(7.0, 7.25), (0.01, PAUSES[0]), (LONGEST, LONGEST + 0.25), (31.0, None)]
+)
 def test_what_the_provider_asks_for_is_the_least_and_too_long_a_wait_is_left_to_the_person(
     asked_for: float, pause: float | None
 ) -> None:
@@ -295,3 +300,29 @@ def test_an_attempt_that_somebody_else_has_settled_is_not_followed(one: Process,
     ended(one.send(fake, Author(one.db)))
     assert row(one.db, "attempt")["status"] == "unknown"
     assert len(fake.requests) == 1
+
+
+def test_a_key_that_was_deleted_meanwhile_is_not_used_again(one: Process, fake: FakeProvider) -> None:
+    author = Author(one.db)
+    key_id = author.add_key()
+
+    def script(exchange: Exchange) -> None:
+        if len(fake.requests) == 2:
+            with one.db.write_core() as connection:
+                connection.execute(ledger.KEYS.delete())
+        refuse(503)(exchange)
+
+    fake.script = script
+    ended(one.send(fake, author, key_id=key_id))
+    assert len(fake.requests) == 2
+    assert [attempt["status"] for attempt in rows(one.db, "attempt")] == ["error", "error"]
+    assert row(one.db, "answer")["state"] == "failed"
+
+
+def test_a_question_is_not_carried_into_a_new_month(any_db: Database) -> None:
+    _, attempt_id = Author(any_db).reserve(new_id(), name=PLAN)
+    failed = ledger.Outcome(status="error", answered=False, error="ProviderDownError")
+    with any_db.write_core() as connection:
+        connection.execute(ledger.ATTEMPTS.update().values(month="2026-10"))
+        assert ledger.follow(connection, attempt_id, failed, at=datetime(2026, 11, 1, tzinfo=UTC)) is None
+    assert row(any_db, "attempt")["status"] == "error"

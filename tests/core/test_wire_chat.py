@@ -212,6 +212,7 @@ def test_streaming_refused_to_the_account_is_asked_again_unstreamed() -> None:
         sse(chunk("Hello"), done=False),
         b"\xef\xbb\xbf" + sse(chunk("Hello")),
         sse(chunk("Hello")).replace(b"\n", b"\r\n"),
+        b"id: 1\nretry: 500\nevent: message\n" + sse(chunk("Hello")),
         b": hi\n\n" + sse({"choices": []}, {"id": "x"}, chunk(None), chunk("Hello")),
         sse(chunk("Hello")) + sse(chunk("more")),
         sse({"choices": [{"index": 1, "delta": {"content": "no"}}, {"index": 0, "delta": {"content": "Hello"}}]}),
@@ -271,6 +272,7 @@ def test_a_gateways_page_with_status_200_is_an_outage() -> None:
         ("openrouter", chunk(finish="error", error={"code": 429, "message": "Slow"}), RateLimitedError),
         ("openrouter", chunk(finish="error", error={"code": 402, "message": "Pay"}), NoCreditError),
         ("groq", chunk(x_groq={"error": "over capacity"}), ProviderDownError),
+        ("gemini", [{"error": {"code": 429, "message": "Slow", "status": "RESOURCE_EXHAUSTED"}}], RateLimitedError),
         ("openai", {"error": {"code": "insufficient_quota", "message": "No"}}, NoCreditError),
     ],
 )
@@ -319,6 +321,7 @@ def error(**fields: object) -> dict[str, object]:
         ("openrouter", 401, error(code=401, message="User not found."), KeyRejectedError),
         ("nvidia", 403, {"status": 403, "title": "Forbidden", "detail": "Authorization failed"}, KeyRejectedError),
         ("nvidia", 404, {"detail": "Function 'f': Not found for account 'a'"}, KeyLimitedError),
+        ("mistral", 422, {"detail": [{"type": "extra_forbidden", "msg": "extra"}]}, RefusedRequestError),
         ("local", 401, error(code=401, message="Invalid API Key", type="authentication_error"), KeyRejectedError),
         ("local", 503, error(code=503, message="Loading model"), ProviderDownError),
         ("openai", 529, error(message="Overloaded"), ProviderDownError),
@@ -352,6 +355,23 @@ def test_words_request_id_and_retry_after_are_carried() -> None:
     headers = {"request-id": "r-7", "retry-after-ms": "1500", "retry-after": "2"}
     failure = refused(httpx.Response(429, json=error(message="Slow  down\n"), headers=headers))
     assert (failure.words, failure.request_id, failure.retry_after) == ("Slow down", "r-7", 1.5)
+
+
+def test_a_provider_may_say_that_asking_again_is_of_no_use() -> None:
+    said = error(message="Slow")
+    assert refused(httpx.Response(429, json=said, headers={"x-should-retry": "false"})).hopeless
+    assert not refused(httpx.Response(429, json=said, headers={"x-should-retry": "true"})).hopeless
+    assert not refused(httpx.Response(429, json=said)).hopeless
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [({"msg": "extra"}, "extra"), ([{"msg": "extra"}, {"msg": "more"}], "extra"), ("plain", "plain")],
+)
+def test_words_are_found_at_any_depth(detail: object, words: str) -> None:
+    assert (
+        refused(httpx.Response(422, json={"object": "error", "message": {"detail": detail}}), "mistral").words == words
+    )
 
 
 @pytest.mark.parametrize("shape", ["{}", "Bad key {}.", "key={},"])

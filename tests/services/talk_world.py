@@ -63,6 +63,7 @@ class TalkWorld:
         self.db, self.fake = db, fake
         self.process = Process(db)
         self.author = Author(db, plan=plan)
+        self.author.add_key(KEY_ID)
         self.ada = Actor(self.author.company_id, self.author.person_id)
         self.max = Actor(self.author.company_id, self.author.add_person("max", "member"))
         self.catalogue = Catalogue({"fake": fake.provider})

@@ -1,7 +1,7 @@
 """Everything that is said to providers and heard from them. The only rooms that speak HTTP to the outside."""
 
-from byok.core.wire.client import Times, Wire
-from byok.core.wire.http import make_http_client
+from byok.core.wire.client import Wire
+from byok.core.wire.http_client import make_http_client
 from byok.core.wire.scrub import scrub
 from byok.core.wire.shapes import (
     ChatCall,
@@ -13,6 +13,7 @@ from byok.core.wire.shapes import (
     Usage,
     Verdict,
 )
+from byok.core.wire.waits import Times
 
 __all__ = [
     "ChatCall",

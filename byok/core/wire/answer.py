@@ -85,6 +85,8 @@ class AnswerReader:
             return self._take_odd(data)
         if end != len(text) and text[end:].strip():
             return self._take_odd(data)
+        if type(chunk) is list and len(chunk) == 1:
+            chunk = chunk[0]  # an error, wrapped
         if type(chunk) is not dict:
             raise self._unreadable()
         return self._read(chunk, "delta", escaped=b"\\u" in data, failed=type(data) is Failure)

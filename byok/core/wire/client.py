@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from byok.core.provider import Provider
@@ -18,6 +17,7 @@ from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
 from byok.core.wire.sse import EventReader, TooLongError
+from byok.core.wire.waits import Times, Waits
 from byok.ground.errors import (
     BadAnswerError,
     ProviderDownError,
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
     import httpx
 
 LONGEST_ANSWER = 64 * 1024 * 1024  # bytes as they came: a body that never ends must not fill the memory first
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """How long an answer may take, in seconds; the first token's time is the provider's own, in the catalogue.
-
-    A piece of reasoning is a token as well: whoever thinks aloud is alive.
-    """
-
-    between_chunks: float = 30.0
-    last_words: float = 5.0  # for the usage, after the finish
-    total: float = 600.0
 
 
 class Wire:
@@ -78,13 +66,13 @@ class Wire:
             raise RefusedRequestError(
                 f"{call.provider.name} does not speak the OpenAI-compatible protocol.", provider=call.provider.name
             )
-        waits = _Waits(call.provider, self._times)
+        waits = Waits(call.provider, self._times)
         upstream = await self._open(call, waits, stream=True)
         try:
             answer = AnswerReader(call.provider, headers=upstream.headers, secrets=upstream.secrets)
-            first = await upstream.read(until=waits.first) or b""
+            first = await _first_bytes(upstream, waits)
             if _is_json(upstream, first):
-                reply = await upstream.whole(until=waits.total, start=first)
+                reply = await upstream.whole(until=waits.total, idle=self._times.between_chunks, start=first)
                 delta = answer.take_whole(parse_json(reply.body))
                 if delta is not None:
                     yield delta
@@ -104,7 +92,7 @@ class Wire:
                     for data in _feed(reader, chunk, call.provider):
                         delta = answer.take(data)
                         if delta is not None:
-                            waits.answering = True
+                            waits.heard()
                             yield delta
                         elif answer.over():
                             break
@@ -125,7 +113,7 @@ class Wire:
         finally:
             await upstream.aclose()
 
-    async def _open(self, call: ChatCall, waits: _Waits, *, stream: bool) -> Upstream:
+    async def _open(self, call: ChatCall, waits: Waits, *, stream: bool) -> Upstream:
         """Asks, and asks once more unstreamed where the provider refuses streaming to this account.
 
         Raises:
@@ -139,6 +127,7 @@ class Wire:
             url=address(call.base_url, "chat/completions"),
             auth=call.auth,
             until=waits.first,
+            connect=self._times.connect,
             body=chat_body(call, stream=stream),
         )
         promised = upstream.status == 202 and status_path(provider, upstream.headers) is not None
@@ -147,16 +136,17 @@ class Wire:
         if upstream.status == 200:
             return upstream
         try:
-            refusal = read_refusal(await upstream.whole(until=waits.first))
+            refusal = read_refusal(await upstream.refusal(until=waits.refusal()))
         finally:
             await upstream.aclose()
         if stream and refusal.status == 400 and refusal.param == "stream":
+            waits.unstreamed()
             return await self._open(call, waits, stream=False)
         error = to_error(provider, refusal)
         error.taken_on = promised
         raise error
 
-    async def _fetch_pending(self, call: ChatCall, upstream: Upstream, waits: _Waits) -> Upstream:
+    async def _fetch_pending(self, call: ChatCall, upstream: Upstream, waits: Waits) -> Upstream:
         """Looks again and again for an answer that was promised, until the first token's deadline."""
         looks = 0
         path = status_path(call.provider, upstream.headers)
@@ -174,6 +164,7 @@ class Wire:
                     url=address(call.base_url, path),
                     auth=call.auth,
                     until=waits.first,
+                    connect=self._times.connect,
                 )
             except ProviderError as error:
                 error.taken_on = True
@@ -182,25 +173,13 @@ class Wire:
         return upstream
 
 
-class _Waits:
-    """How long to wait for what: the first token, the next bytes, the rest after the finish, the whole."""
-
-    def __init__(self, provider: Provider, times: Times) -> None:
-        self._loop, self._times = asyncio.get_running_loop(), times
-        now = self._loop.time()
-        self.total = now + times.total
-        self.first = min(now + provider.first_token_timeout, self.total)
-        self.answering = False
-
-    def next(self, *, finished: bool) -> float:
-        """When waiting for the next bytes ends."""
-        if finished:
-            until = self._loop.time() + self._times.last_words
-        elif self.answering:
-            until = self._loop.time() + self._times.between_chunks
-        else:
-            return self.first
-        return until if until < self.total else self.total
+async def _first_bytes(upstream: Upstream, waits: Waits) -> bytes:
+    """What comes first; where it is no stream, the first that is not blank: blanks keep a connection open."""
+    streamed = "event-stream" in upstream.headers.get("content-type", "")
+    first = await upstream.read(until=waits.first)
+    while first is not None and not streamed and not first.strip():
+        first = await upstream.read(until=waits.first)
+    return first or b""
 
 
 def _feed(reader: EventReader, chunk: bytes, provider: Provider) -> list[bytes]:

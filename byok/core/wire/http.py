@@ -1,25 +1,24 @@
-"""The one place that speaks HTTP to providers: the client, one request read whole, one request streamed.
+"""Requests to providers: one read whole, one streamed, each wait with its end.
 
-Turns every failure of httpx into the error tree. Refuses to follow redirects, to keep cookies, to read the proxy
-settings of the environment, and to repeat what httpx says: its words can hold a header.
+Turns every failure of httpx into the error tree. Refuses to repeat what httpx says: its words can hold a header.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urljoin
 
 import httpx
 
 from byok.core.provider import AuthName, Provider
 from byok.core.wire.alarm import Alarm
+from byok.core.wire.http_client import POOL_SECONDS, WRITE_SECONDS
 from byok.core.wire.key_header import OtherHeader, secrets_of
+from byok.core.wire.waits import CONNECT_SECONDS
 from byok.ground.errors import (
     BadAnswerError,
     NoConnectionError,
@@ -28,42 +27,9 @@ from byok.ground.errors import (
     UnreachableError,
 )
 
-CONNECT_SECONDS = 5.0
-WRITE_SECONDS = 30.0
-POOL_SECONDS = 10.0
+LONGEST_REFUSAL = 1024 * 1024
 LONGEST_BODY = 16 * 1024 * 1024
 LINGER_SECONDS = 0.05
-
-
-def make_http_client(
-    *, transport: httpx.AsyncBaseTransport | None = None, trust: ssl.SSLContext | None = None
-) -> httpx.AsyncClient:
-    """The client that a process shares among all its requests to providers.
-
-    Args:
-        transport: what tests hand in instead of the network.
-        trust: the certificates that are trusted, where they have been read already; else they are read here.
-    """
-    try:
-        release = version("aimy-byok-workbench")
-    except PackageNotFoundError:
-        release = "0"
-    return httpx.AsyncClient(
-        transport=transport,
-        verify=trust or True,
-        timeout=httpx.Timeout(30, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS),
-        limits=httpx.Limits(max_connections=512, max_keepalive_connections=64, keepalive_expiry=30),
-        follow_redirects=False,
-        trust_env=False,
-        headers={"User-Agent": f"AimyBYOK/{release}"},
-        # One company's cookies must not ride on another's requests.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
-
-
-def trusted_certificates() -> ssl.SSLContext:
-    """What the client would read by itself when it is made. Takes about 30 ms, most of it without the interpreter."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +81,29 @@ class Upstream:
             self._alarm.pause()
         raise failure
 
-    async def whole(self, *, until: float, start: bytes = b"") -> Reply:
+    async def whole(self, *, until: float, idle: float = math.inf, start: bytes = b"") -> Reply:
         """The rest of the body with `start` before it.
+
+        Args:
+            idle: seconds that may pass between two pieces of it.
 
         Raises:
             ProviderError: the connection broke, time ran out, or the body is above 16 MiB.
         """
-        body = bytearray(start)
-        while (part := await self.read(until=until)) is not None:
+        loop, body = asyncio.get_running_loop(), bytearray(start)
+        while (part := await self.read(until=min(until, loop.time() + idle))) is not None:
             body += part
             if len(body) > LONGEST_BODY:
                 name = self.provider.name
                 raise BadAnswerError(f"{name} sent more than can be read.", provider=name)
+        return Reply(self.status, self.headers, bytes(body), self.secrets)
+
+    async def refusal(self, *, until: float) -> Reply:
+        """As much of the body as comes: a refusal that breaks off or does not end has been said all the same."""
+        body = bytearray()
+        with contextlib.suppress(ProviderError):
+            while len(body) < LONGEST_REFUSAL and (part := await self.read(until=until)) is not None:
+                body += part
         return Reply(self.status, self.headers, bytes(body), self.secrets)
 
     @property
@@ -161,6 +138,7 @@ async def open_upstream(
     url: str,
     auth: httpx.Auth,
     until: float,
+    connect: float = CONNECT_SECONDS,
     body: bytes | None = None,
     auth_name: AuthName | None = None,
 ) -> Upstream:
@@ -168,6 +146,7 @@ async def open_upstream(
 
     Args:
         until: the event loop's time at which waiting for the headers ends.
+        connect: seconds for a connection, and again for its encryption.
         auth_name: the header that shall carry the key, where it is not `provider.auth`.
 
     Raises:
@@ -182,7 +161,7 @@ async def open_upstream(
         headers["Content-Type"] = "application/json"
     try:
         # `read` is not limited here: every wait stands under a deadline of its own.
-        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS)
+        timeout = httpx.Timeout(None, connect=connect, write=WRITE_SECONDS, pool=POOL_SECONDS)
         request = http.build_request(method, url, content=body, headers=headers, timeout=timeout)
         async with asyncio.timeout_at(until):
             return Upstream(provider, await http.send(request, auth=auth, stream=True))

@@ -45,6 +45,7 @@ class Refusal:
     param: str | None
     request_id: str | None
     retry_after: float | None
+    hopeless: bool
 
     def __repr__(self) -> str:
         return f"Refusal(status={self.status}, words={self.words!r})"
@@ -109,6 +110,7 @@ def to_error(provider: Provider, refusal: Refusal) -> ProviderError:
         request_id=refusal.request_id,
         retry_after=refusal.retry_after,
         words=refusal.words,
+        hopeless=refusal.hopeless,
         next_step=_come_back(refusal.retry_after) if kind in (RateLimitedError, ProviderDownError) else "",
     )
 
@@ -173,6 +175,7 @@ def _refusal(
         request_id=request_id_of(headers, secrets=secrets)
         or next((value[:128] for name, value in found if name == "request_id" and value.isalnum()), None),
         retry_after=retry_after(headers, status=status, body=body),
+        hopeless=headers.get("x-should-retry", "").lower() == "false",
     )
 
 
