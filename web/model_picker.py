@@ -6,6 +6,7 @@ from collections import Counter
 
 import streamlit as st
 
+from byok.core.model_names import ModelName
 from byok.ground.errors import InvalidInputError
 from byok.services.model_choices import Menu, MenuKey, ModelChoice
 from web import formats, parts
@@ -42,11 +43,12 @@ def pick(
     Returns:
         The choice, or None while there is none.
     """
-    options: list[Option] = [choice for choice in menu.choices if choice.state != "retired" or choice == current]
-    if current is not None and current not in options:
-        options.append(current)
+    kept, moved = _keep(menu, key)
+    used = [choice for choice in (current, kept) if isinstance(choice, ModelChoice)]
+    options: list[Option] = [choice for choice in menu.choices if choice.state != "retired" or choice in used]
+    options += [choice for choice in dict.fromkeys(used) if choice not in options]
     options += menu.unlisted
-    index = options.index(current) if current is not None else None
+    index = options.index(current) if current is not None and not moved else None
     # Some providers give several models one name; Streamlit would take the last of them, whichever was clicked.
     labels = {option: label(option) for option in options}
     times = Counter(labels.values())
@@ -65,11 +67,52 @@ def pick(
         label_visibility="collapsed" if collapsed else "visible",
         help=None if collapsed else "“Your key” is billed by the provider; “Plan” counts messages of your plan.",
     )
+    st.session_state[_last(key)] = chosen
     if isinstance(chosen, MenuKey):
-        return _type(chosen, field=f"{key}-typed-{chosen.own_key}")
+        return _type(chosen, field=_field(key, chosen))
     if chosen is not None:
         retired(chosen)
     return chosen
+
+
+def _keep(menu: Menu, key: str) -> tuple[Option | None, bool]:
+    """What was chosen before in the picker of that key, as the menu has it now; and whether the picker was set to it.
+
+    Streamlit knows a choice by its text alone. When a list was renewed meanwhile that text may be another one, or gone,
+    and the first option would be chosen instead: another model, which somebody else may pay for.
+    """
+    before = st.session_state.get(key)
+    if isinstance(before, str):  # the browser still names it as it was called before the last renewal
+        before = st.session_state.get(_last(key))
+        if before is None:
+            st.session_state[key] = None
+            return None, True
+    if before is None:
+        return None, False
+    now: Option | None = None
+    if isinstance(before, MenuKey):
+        same = (one for one in menu.keys if one.own_key == before.own_key)
+        now = next((one for one in same if not one.listed), None) or _typed(menu, before, key)
+    elif isinstance(before, ModelChoice):
+        now = menu.find(before.name, key_id=before.own_key)
+    moved = now != st.session_state.get(key)
+    if moved:
+        st.session_state[key] = now
+    return now, moved
+
+
+def _typed(menu: Menu, before: MenuKey, key: str) -> ModelChoice | None:
+    """What was typed while the key had no list, now that it has one."""
+    text = str(st.session_state.get(_field(key, before), "")).strip()
+    return menu.find(ModelName("byok", before.provider_id, text), key_id=before.own_key) if text else None
+
+
+def _last(key: str) -> str:
+    return f"{key}-last"
+
+
+def _field(key: str, own: MenuKey) -> str:
+    return f"{key}-typed-{own.own_key}"
 
 
 def retired(choice: ModelChoice) -> None:

@@ -126,8 +126,11 @@ class KeyDrafts:
             if draft.models is not None:
                 self._menus.put(session, key, draft.models)
             readable = self._use.opens(key)
+            to_fetch = draft.models is None and provider.chat and readable
+            if to_fetch:
+                self._menus.reserve(session, key)
         self._erasures.finish()
-        if draft.models is None and provider.chat and readable:
+        if to_fetch:
             self._menus.fetch_later(key)
         return key_view(key, provider=provider, readable=readable)
 

@@ -126,14 +126,17 @@ class Keys:
         with self._db.read() as session:
             admit(session, actor, self._plans, admin=True, byok=True)
             key = _own(session, actor, key_id)
-        finding = self._tester.check(key)
+        finding, provider = self._tester.check(key), self._use.provider(key.provider_id)
         with self._db.write() as session:
             row = self._tester.note(session, key, finding)
-            if row is not None and finding.models is not None:
+            known = provider.name if provider else key.provider_id
+            if finding.models is not None and row and not self._menus.doubt(session, key_id, finding.models, known):
                 self._menus.put(session, row, [model.to_json() for model in finding.models])
-            missing = row is not None and session.get(ModelMenu, key_id) is None
-        provider = self._use.provider(key.provider_id)
-        if missing and finding.verdict not in ("rejected", "unreadable") and provider is not None and provider.chat:
+            chats = provider is not None and provider.chat and finding.verdict not in ("rejected", "unreadable")
+            to_fetch = chats and row is not None and session.get(ModelMenu, key_id) is None
+            if to_fetch:
+                self._menus.reserve(session, key)
+        if to_fetch:
             self._menus.fetch_later(key)
         return finding
 

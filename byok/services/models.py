@@ -72,7 +72,8 @@ class Models:
                 if menu is not None:
                     choices.extend(self._own(provider, key, menu))
                     choices.extend(_gone(own, menu))
-                if self._menus.due(menu):
+                # A model of this machine is started by asking for its list: nobody who only looks wants that again.
+                if self._menus.due(menu) and (provider.launch == "none" or not own.listed):
                     due.append(key)
         self._menus.renew(due)
         return Menu(choices, notes, usable)

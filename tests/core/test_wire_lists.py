@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -108,21 +109,33 @@ def test_anthropic_pages_by_its_last_id() -> None:
     assert models("anthropic", answer) == (ModelInfo("a", "Claude A", 200000), ModelInfo("b", "b"))
 
 
-def test_gemini_pages_by_its_token_and_a_list_that_never_ends_is_left_after_20_pages() -> None:
-    pages: list[str | None] = []
+def gemini_page(name: str | None, token: str | None) -> httpx.Response:
+    row = {
+        "name": f"models/gemini-{name}",
+        "displayName": "Gemini",
+        "inputTokenLimit": 1000,
+        "supportedGenerationMethods": ["generateContent"],
+    }
+    return httpx.Response(200, json={"models": [row] if name else [], "nextPageToken": token})
+
+
+def test_gemini_pages_by_its_token_through_an_empty_page_as_well() -> None:
+    pages = {None: gemini_page("1", "t1"), "t1": gemini_page(None, "t2"), "t2": gemini_page("2", None)}
+    found = models("gemini", lambda request: pages[request.url.params.get("pageToken")])
+    assert [model.id for model in found] == ["gemini-1", "gemini-2"]
+
+
+@pytest.mark.parametrize(("tokens", "asked"), [(itertools.count(), 20), (itertools.repeat("same"), 2)])
+def test_a_list_that_never_ends_is_an_error_and_not_a_list_that_was_cut(tokens: Iterator[object], asked: int) -> None:
+    pages: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        pages.append(request.url.params.get("pageToken"))
-        row = {
-            "name": f"models/gemini-{len(pages)}",
-            "displayName": "Gemini",
-            "inputTokenLimit": 1000,
-            "supportedGenerationMethods": ["generateContent"],
-        }
-        return httpx.Response(200, json={"models": [row], "nextPageToken": f"t{len(pages)}"})
+        pages.append(request)
+        return gemini_page(str(len(pages)), f"t{next(tokens)}")
 
-    assert len(models("gemini", answer)) == 20
-    assert pages[:3] == [None, "t1", "t2"]
+    with pytest.raises(BadAnswerError, match="did not come to an end"):
+        models("gemini", answer)
+    assert len(pages) == asked
 
 
 def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:

@@ -46,7 +46,7 @@ async def fetch_models(
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     rows: list[Row] = []
-    path = provider.models_path
+    path, seen = provider.models_path, {provider.models_path}
     for _ in range(MOST_PAGES):
         reply = await fetch(
             http,
@@ -69,10 +69,14 @@ async def fetch_models(
             )
         rows += page
         following = _PAGES[provider.models_pages](provider.models_path, parsed)
-        if following is None or not page:
+        if following is None:
+            return chat_models(provider, rows)
+        if following in seen:
             break
         path = following
-    return chat_models(provider, rows)
+        seen.add(path)
+    # Cut off, it would pass for a whole list, and all models behind the cut for gone.
+    raise BadAnswerError(f"{provider.name}'s list of models did not come to an end.", provider=provider.name)
 
 
 def rows_of(provider: Provider, parsed: object) -> list[Row] | None:
