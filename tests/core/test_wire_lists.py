@@ -153,6 +153,12 @@ def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:
     assert (t.price_in, t.price_out, t.context) == (Decimal("0.18"), Decimal("0.59"), 4096)
 
 
+def test_a_price_of_nothing_that_means_an_endpoint_of_ones_own_is_no_price() -> None:
+    row = {"id": "t", "type": "chat", "pricing": {"hourly": 0, "input": 0, "output": 0}}
+    (t,) = models("together", httpx.Response(200, json=[row]))
+    assert (t.price_in, t.price_out) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("value", "day"),
     [("2027-01-14", date(2027, 1, 14)), ("2027-01-14T00:00:00Z", date(2027, 1, 14)), (None, None), ("soon", None)],

@@ -136,7 +136,10 @@ def _day(value: object) -> date | None:
 def _per_million(pricing: object) -> tuple[Decimal | None, Decimal | None]:
     if not isinstance(pricing, dict):
         return None, None
-    return amount(pricing.get("input")), amount(pricing.get("output"))
+    price_in, price_out = amount(pricing.get("input")), amount(pricing.get("output"))
+    if not price_in and not price_out:
+        return None, None  # such a model wants an endpoint of its own, which is paid by the hour
+    return price_in, price_out
 
 
 def _per_token(pricing: object) -> tuple[Decimal | None, Decimal | None]:
