@@ -8,7 +8,7 @@ from byok.ground.clock import utc_now
 from byok.ground.errors import ByokError
 from byok.services.key_views import KeyView
 from byok.services.sessions import Identity
-from web import formats, key_dialogs, parts
+from web import formats, key_dialogs, parts, saved_key_dialogs
 from web.house import signed_in, workbench
 
 
@@ -96,9 +96,9 @@ def _actions(who: Identity, key: KeyView) -> None:
                 workbench().keys.make_default(who.actor, key.id)
                 st.rerun()
             if st.button("What we store", key=f"stored-{key.id}", icon=":material/database:"):
-                key_dialogs.stored(key)
+                saved_key_dialogs.stored(key)
         if st.button("Delete", key=f"delete-{key.id}", icon=":material/delete:"):
-            key_dialogs.delete(key)
+            saved_key_dialogs.delete(key)
 
 
 def _test_again(who: Identity, key: KeyView) -> None:
@@ -108,7 +108,7 @@ def _test_again(who: Identity, key: KeyView) -> None:
     except ByokError as problem:
         parts.error(problem)
         return
-    key_dialogs.tested(found)
+    saved_key_dialogs.tested(found)
 
 
 page()

@@ -23,6 +23,11 @@ def test_a_pro_admin_without_keys_reads_three_steps(demo: Front) -> None:
     assert "Add Key" in buttons(tab)
 
 
+def test_the_dialog_says_what_a_test_costs_before_it_is_pressed(demo: Front) -> None:
+    tab = press(demo.visit("ada", "API Keys"), "Add Key")
+    assert "Free: it only asks for the list of models." in words(tab)
+
+
 def test_a_member_reads_whom_to_ask_and_can_press_nothing(demo: Front) -> None:
     tab = demo.look("max", "API Keys")
     assert "ask one of them" in words(tab)
