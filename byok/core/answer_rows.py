@@ -14,6 +14,7 @@ from byok.core.run import End, Job
 from byok.ground.tables.types import metadata
 
 ANSWERS = metadata.tables["answer"]
+ATTEMPTS = metadata.tables["attempt"]
 KEYS = metadata.tables["api_key"]
 
 
@@ -41,6 +42,9 @@ def finish(connection: sa.Connection, job: Job, end: End, *, text: str, reasonin
         connection.execute(sa.update(KEYS).where(KEYS.c.id == job.key_id).values(last_used_at=at))
     if job.answer_id is None:
         return end.state
+    # A further attempt may stand reserved by a commit whose answer was lost on the way: it was never sent.
+    never_sent = (ATTEMPTS.c.answer_id == job.answer_id) & (ATTEMPTS.c.status == "reserved")
+    connection.execute(sa.update(ATTEMPTS).where(never_sent).values(status="interrupted", settled_at=at))
     mine = sa.update(ANSWERS).where(ANSWERS.c.id == job.answer_id)
     ended = connection.execute(
         mine.where(ANSWERS.c.state == "running").values(

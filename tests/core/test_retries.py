@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from byok.core import ledger
 from byok.core.leases import LEASE, sweep
@@ -326,3 +327,16 @@ def test_a_question_is_not_carried_into_a_new_month(any_db: Database) -> None:
         connection.execute(ledger.ATTEMPTS.update().values(month="2026-10"))
         assert ledger.follow(connection, attempt_id, failed, at=datetime(2026, 11, 1, tzinfo=UTC)) is None
     assert row(any_db, "attempt")["status"] == "error"
+
+
+def test_an_attempt_that_was_reserved_and_never_sent_does_not_stay_open(one: Process, fake: FakeProvider) -> None:
+    def script(exchange: Exchange) -> None:
+        # As after a commit of which this process never heard: the next attempt stands there, and nobody sends it.
+        with one.db.write_core() as connection:
+            (first,) = connection.execute(sa.select(ledger.ATTEMPTS)).mappings()
+            connection.execute(sa.insert(ledger.ATTEMPTS).values({**first, "id": new_id()}))
+        answer("Hello.")(exchange)
+
+    fake.script = script
+    ended(one.send(fake, Author(one.db)))
+    assert sorted(attempt["status"] for attempt in rows(one.db, "attempt")) == ["complete", "interrupted"]
