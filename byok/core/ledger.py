@@ -35,31 +35,6 @@ _USED = Prepared(
         (_a.status == "reserved") | _a.answered,
     )
 )
-_RESERVE = Prepared(
-    sa.insert(ATTEMPTS),
-    columns=(
-        "id",
-        "company_id",
-        "person_id",
-        "chatbot_id",
-        "conversation_id",
-        "answer_id",
-        "process_id",
-        "source",
-        "provider_id",
-        "model_asked",
-        "key_id",
-        "key_label",
-        "key_hint",
-        "status",
-        "answered",
-        "month",
-        "sample",
-        "reserved_at",
-    ),
-)
-_SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
-
 # What the attempts of one question have in common.
 _SAME = (
     "company_id",
@@ -76,6 +51,8 @@ _SAME = (
     "key_hint",
     "sample",
 )
+_RESERVE = Prepared(sa.insert(ATTEMPTS), columns=("id", *_SAME, "status", "answered", "month", "reserved_at"))
+_SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
 
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
 
