@@ -31,7 +31,7 @@ from local_server import local_server, whole_stream
 from report import Report
 
 CHUNKS = 10_000
-ROUNDS = 5
+ROUNDS = 9
 KEY = "a made-up key"
 QUESTION = [{"role": "user", "content": "Hello"}]
 MOST_OF_HTTPX, LEAST_OF_OPENAI, LEAST_OF_LITELLM = 1.5, 5.0, 30.0
