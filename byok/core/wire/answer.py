@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from byok.core.provider import Provider
+from byok.core.wire.content import first_choice, parts_of, storable
 from byok.core.wire.refusals import read_error_in_stream, request_id_of, to_error
 from byok.core.wire.shapes import Delta, Ended, FinishReason
 from byok.core.wire.sse import Failure
@@ -45,6 +46,7 @@ class AnswerReader:
     __slots__ = (
         "_done",
         "_finish",
+        "_head",
         "_headers",
         "_high",
         "_model",
@@ -52,6 +54,7 @@ class AnswerReader:
         "_reasoning",
         "_secrets",
         "_seen",
+        "_tail",
         "_usage",
         "_x_groq",
     )
@@ -68,6 +71,7 @@ class AnswerReader:
         self._high = ""
         self._done = False
         self._seen = False
+        self._head = self._tail = b""
 
     def take(self, data: bytes) -> Delta | None:
         """The delta in one event's data, or None where it holds no text.
@@ -75,9 +79,17 @@ class AnswerReader:
         Raises:
             ProviderError: the data is an error of the provider's, or no JSON object.
         """
-        if data == b"[DONE]":
+        head = self._head
+        if head and data.startswith(head) and data.endswith(self._tail) and type(data) is bytes:
+            piece = data[len(head) : -len(self._tail)]
+            if piece and b'"' not in piece and b"\\" not in piece:
+                text = piece.decode("utf-8", "replace")
+                if text.isprintable():
+                    return Delta(text)
+        elif data == b"[DONE]":
             self._done = True
             return None
+        self._head = b""
         text = data.decode("utf-8", "replace")
         try:
             chunk, end = _scan(text, 0)
@@ -89,7 +101,7 @@ class AnswerReader:
             chunk = chunk[0]  # an error, wrapped
         if type(chunk) is not dict:
             raise self._unreadable()
-        return self._read(chunk, "delta", escaped=b"\\u" in data, failed=type(data) is Failure)
+        return self._read(chunk, "delta", data=data)
 
     def take_whole(self, parsed: object) -> Delta | None:
         """The text of an answer that was not streamed, as one delta.
@@ -101,7 +113,7 @@ class AnswerReader:
             parsed = parsed[0]
         if not isinstance(parsed, dict):
             raise self._unreadable()
-        delta = self._read(parsed, "message", escaped=True, failed=False)
+        delta = self._read(parsed, "message")
         if not isinstance(parsed.get("choices"), list):
             raise self._unreadable()
         return delta
@@ -129,12 +141,13 @@ class AnswerReader:
         model = self._model if isinstance(self._model, str) else None
         return Ended(
             finish_reason=finish,
-            model=_plain(model, "")[0].removeprefix("models/")[:200] or None if model else None,
+            model=storable(model, "")[0].removeprefix("models/")[:200] or None if model else None,
             request_id=request_id_of(self._headers, secrets=self._secrets),
             usage=None if self._usage is None else read_usage(self._provider, self._usage),
         )
 
-    def _read(self, chunk: dict[str, Any], place: str, *, escaped: bool, failed: bool) -> Delta | None:
+    def _read(self, chunk: dict[str, Any], place: str, *, data: bytes | None = None) -> Delta | None:
+        failed = type(data) is Failure
         if failed or "error" in chunk or self._x_groq:
             self._raise_error(chunk, failed=failed)
         self._seen = True
@@ -144,7 +157,7 @@ class AnswerReader:
         choices = chunk.get("choices")
         if not choices or type(choices) is not list:
             return None
-        choice = choices[0] if len(choices) == 1 else _first(choices)
+        choice = choices[0] if len(choices) == 1 else first_choice(choices)
         if type(choice) is not dict:
             return None
         finish = choice.get("finish_reason")
@@ -159,16 +172,31 @@ class AnswerReader:
             if found := delta.get(name):
                 reasoning = found if type(found) is str else ""
                 break
+        escaped = data is None or b"\\u" in data
         if type(text) is not str:
-            text, thought = _parts(text)
+            text, thought = parts_of(text)
             reasoning = reasoning or thought
+        elif text and not reasoning and data is not None:
+            self._learn(data, text)
         if text and (escaped or self._high):
-            text, self._high = _plain(text, self._high)
+            text, self._high = storable(text, self._high)
         if escaped and reasoning:
-            reasoning = _plain(reasoning, "")[0]
+            reasoning = storable(reasoning, "")[0]
         if not text and not reasoning:
             return None
         return Delta(text, reasoning)
+
+    def _learn(self, data: bytes, text: str) -> None:
+        """Keeps what stands around the text, where that is certain: the next chunk mostly differs in its text alone.
+
+        Without a backslash every string stands there as it is, and what is found only once cannot be another one.
+        """
+        if b"\\" in data or "\N{REPLACEMENT CHARACTER}" in text:
+            return
+        quoted = b'"%b"' % text.encode()
+        at = data.find(quoted)
+        if at != -1 and data.rfind(quoted) == at:
+            self._head, self._tail = data[: at + 1], data[at + len(quoted) - 1 :]
 
     def _raise_error(self, chunk: Mapping[str, Any], *, failed: bool) -> None:
         error = chunk.get("error")
@@ -207,41 +235,3 @@ class AnswerReader:
             provider=self._provider.name,
             request_id=request_id_of(self._headers, secrets=self._secrets),
         )
-
-
-def _first(choices: list[Any]) -> object:
-    """The first of several choices: the others answer a question that was not asked."""
-    return next((c for c in choices if type(c) is dict and c.get("index") in (None, 0)), None)
-
-
-def _parts(content: object) -> tuple[str, str]:
-    """Text and reasoning of a content that is a list of parts, as reasoning models of Mistral send it."""
-    text: list[str] = []
-    thought: list[str] = []
-    for part in content if type(content) is list else ():
-        if type(part) is str:
-            text.append(part)
-        elif type(part) is dict:
-            if type(part.get("text")) is str:
-                text.append(part["text"])
-            thinking = part.get("thinking")
-            if type(thinking) is str:
-                thought.append(thinking)
-            elif thinking:
-                thought.append(_parts(thinking)[0])
-    return "".join(text), "".join(thought)
-
-
-def _plain(text: str, high: str) -> tuple[str, str]:
-    r"""The text without NUL and lone halves of characters, which no database keeps, and a half to be continued.
-
-    Only a `\u` escape can bring these: `high` is the first half of a character whose second comes with the next chunk.
-    """
-    text = high + text
-    last = text[-1:]
-    high = last if "\ud800" <= last <= "\udbff" else ""
-    if high:
-        text = text[:-1]
-    if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text.replace("\0", ""), high

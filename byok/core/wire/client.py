@@ -16,7 +16,7 @@ from byok.core.wire.pending import POLL_SECONDS, status_path
 from byok.core.wire.refusals import parse_json, read_refusal, to_error
 from byok.core.wire.request import chat_body
 from byok.core.wire.shapes import ChatCall, Delta, Ended, Finding, ModelInfo
-from byok.core.wire.sse import EventReader, TooLongError
+from byok.core.wire.sse import BOM, EventReader, TooLongError
 from byok.core.wire.waits import Times, Waits
 from byok.ground.errors import (
     BadAnswerError,
@@ -71,13 +71,14 @@ class Wire:
         try:
             answer = AnswerReader(call.provider, headers=upstream.headers, secrets=upstream.secrets)
             first = await _first_bytes(upstream, waits)
-            if _is_json(upstream, first):
+            start = first.removeprefix(BOM).lstrip()[:1]
+            if start in (b"{", b"["):  # whatever its content type: no event begins like this
                 reply = await upstream.whole(until=waits.total, idle=self._times.between_chunks, start=first)
                 delta = answer.take_whole(parse_json(reply.body))
                 if delta is not None:
                     yield delta
             else:
-                if first.lstrip()[:1] == b"<":
+                if start == b"<":
                     raise ProviderDownError(
                         f"A gateway's page came instead of an answer of {call.provider.name}.",
                         provider=call.provider.name,
@@ -99,13 +100,13 @@ class Wire:
                     if answer.over():
                         break
                     try:
-                        chunk = await upstream.read(until=waits.next(finished=answer.finished))
+                        chunk = upstream.ready() or await upstream.read(until=waits.next(finished=answer.finished))
                     except UnreachableError:
                         # The answer was whole: what is missing is at most its usage.
                         if not answer.finished:
                             raise
                         break
-                delta = None if answer.over() else _last_words(reader, answer)
+                delta = None if answer.over() else _last_words(reader, answer, call.provider)
                 if delta is not None:
                     yield delta
             yield answer.end()
@@ -174,17 +175,17 @@ class Wire:
 
 
 async def _first_bytes(upstream: Upstream, waits: Waits) -> bytes:
-    """What comes first; where it is no stream, the first that is not blank: blanks keep a connection open."""
-    streamed = "event-stream" in upstream.headers.get("content-type", "")
+    """The first that is not blank: blanks keep a connection open."""
     first = await upstream.read(until=waits.first)
-    while first is not None and not streamed and not first.strip():
+    while first is not None and not first.strip():
         first = await upstream.read(until=waits.first)
     return first or b""
 
 
-def _feed(reader: EventReader, chunk: bytes, provider: Provider) -> list[bytes]:
+def _feed(reader: EventReader, chunk: bytes | None, provider: Provider) -> list[bytes]:
+    """The events that a piece completes, or that the end does where it is None."""
     try:
-        return reader.feed(chunk)
+        return reader.close() if chunk is None else reader.feed(chunk)
     except TooLongError:
         pass
     raise BadAnswerError(f"{provider.name} sent a line that is too long to read.", provider=provider.name)
@@ -194,19 +195,14 @@ def _too_long(provider: Provider) -> BadAnswerError:
     return BadAnswerError(f"{provider.name} sent more than an answer can be.", provider=provider.name)
 
 
-def _last_words(reader: EventReader, answer: AnswerReader) -> Delta | None:
+def _last_words(reader: EventReader, answer: AnswerReader, provider: Provider) -> Delta | None:
     """What stood at the end without a blank line; torn words after a finish reason are no loss."""
     try:
         delta = None
-        for data in reader.close():
+        for data in _feed(reader, None, provider):
             delta = answer.take(data)
     except BadAnswerError:
         if not answer.finished:
             raise
         return None
     return delta
-
-
-def _is_json(upstream: Upstream, first: bytes) -> bool:
-    kind = upstream.headers.get("content-type", "")
-    return "event-stream" not in kind and first.lstrip()[:1] in (b"{", b"[")

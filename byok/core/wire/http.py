@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -18,6 +18,8 @@ from byok.core.provider import AuthName, Provider
 from byok.core.wire.alarm import Alarm
 from byok.core.wire.http_client import POOL_SECONDS, WRITE_SECONDS
 from byok.core.wire.key_header import OtherHeader, secrets_of
+from byok.core.wire.pieces import Pieces
+from byok.core.wire.unpack import NotUnpackableError, Unpacked, is_packed
 from byok.core.wire.waits import CONNECT_SECONDS
 from byok.ground.errors import (
     BadAnswerError,
@@ -50,9 +52,10 @@ class Upstream:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self._response = response
-        # The stream itself where nothing is to be unpacked: httpx's own ways add three generators to each chunk.
-        packed = response.headers.get("content-encoding", "identity") != "identity"
-        self._parts: AsyncIterator[bytes] = response.aiter_bytes() if packed else aiter(_stream_of(response))
+        # The stream itself: httpx's own ways add three generators to each chunk, and unpack without a limit.
+        parts, encoding = aiter(_stream_of(response)), response.headers.get("content-encoding", "")
+        self._pieces = Pieces(Unpacked(parts, encoding) if is_packed(encoding) else parts)
+        self.ready = self._pieces.ready  # the next bytes without waiting, where they are here; else `read` must follow
         self._alarm = Alarm()
         self._ended = False
 
@@ -67,7 +70,7 @@ class Upstream:
         """
         self._alarm.set(until)
         try:
-            return await anext(self._parts)
+            return await self._pieces.next()
         except StopAsyncIteration:
             self._ended = True
             return None
@@ -75,7 +78,7 @@ class Upstream:
             if not self._alarm.rang():
                 raise
             failure: ProviderError = too_late(self.provider)
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.StreamError, NotUnpackableError) as error:
             failure = _failure(self.provider, error, answering=True)
         finally:
             self._alarm.pause()
@@ -212,7 +215,7 @@ def too_late(provider: Provider) -> UnreachableError:
 
 def _failure(provider: Provider, error: Exception, *, answering: bool) -> ProviderError:
     name = provider.name
-    if isinstance(error, httpx.DecodingError):
+    if isinstance(error, NotUnpackableError):
         return BadAnswerError(f"{name} sent something that cannot be unpacked.", provider=name)
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol):
         return RefusedRequestError(f"The request to {name} could not be written.", provider=name)

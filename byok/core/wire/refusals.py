@@ -71,8 +71,8 @@ def read_refusal(reply: Reply) -> Refusal:
 def read_error_in_stream(error: Any, *, headers: Mapping[str, str], secrets: tuple[str, ...]) -> Refusal:
     """What an error object inside an answer with status 200 says; its `code` may be an HTTP status."""
     found = list(_fields(error)) or [("message", error if isinstance(error, str) else "")]
-    codes = (int(value) for name, value in found if name in ("code", "status") and value.isdecimal())
-    status = next((code for code in codes if 400 <= code <= 599), None)
+    codes = (value for name, value in found if name in ("code", "status"))
+    status = next((int(code) for code in codes if re.fullmatch("[45][0-9]{2}", code)), None)
     return _refusal(found, status=status, parsed=True, body=error, html=False, headers=headers, secrets=secrets)
 
 
