@@ -57,18 +57,6 @@ class EventReader:
 
     def _feed(self, chunk: bytes) -> list[bytes]:
         rest = self._rest
-        # By far the most often a piece is one whole event of one line, and nothing is left over from before.
-        if (
-            chunk[:6] == b"data: "
-            and chunk[-2:] == b"\n\n"
-            and chunk.find(b"\n") == len(chunk) - 2
-            and not rest
-            and not self._data
-            and not self._event
-            and len(chunk) <= self._limit
-        ):
-            self._started = True
-            return [chunk[6:-2]]
         if b"\n" not in chunk:
             rest += chunk
             if len(rest) > self._limit:
