@@ -252,7 +252,7 @@ def test_closing_ends_the_pause(any_db: Database, fake: FakeProvider) -> None:
     fake.script = refuse(503)
     with process(any_db, retries=Retries(pauses=(600.0,))) as one:
         live = one.send(fake, Author(one.db))
-        until(lambda: fake.requests)
+        until(lambda: live.snapshot().note)  # that it is asked again: the pause has begun
     assert live.state == "interrupted"
     assert row(any_db, "attempt")["status"] != "reserved"
 

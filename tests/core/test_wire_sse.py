@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byok.core.wire.sse import EventReader, Failure, TooLongError
@@ -73,3 +73,23 @@ def test_where_the_bytes_are_cut_makes_no_difference(stream: bytes, cuts: list[i
     whole = read(stream)
     assert read(stream, *cuts) == whole
     assert read(stream, *range(len(stream))) == whole
+
+
+WHOLE = st.sampled_from(
+    [b"data: a\n\n", b"data: b\r\n\r\n", b"data:\n\n", b"data: \n\n", b"data: abc\n\n", b"event: error\n"]
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(PIECES | WHOLE, max_size=12), st.sampled_from([8, 9, 1024]))
+def test_an_event_that_comes_by_itself_is_read_as_one_among_others(pieces: list[bytes], limit: int) -> None:
+    def events(parts: list[bytes]) -> list[tuple[type, bytes]] | None:
+        reader = EventReader(limit)
+        try:
+            found = [*[event for part in parts for event in reader.feed(part)], *reader.close()]
+        except TooLongError:
+            return None
+        return [(type(event), event) for event in found]
+
+    together = b"".join(pieces)
+    assert events(pieces) == events([together]) == events([together[at : at + 1] for at in range(len(together))])
