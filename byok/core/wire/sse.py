@@ -25,7 +25,7 @@ class EventReader:
     Understands LF, CR and CRLF, comments, data over several lines, a byte order mark, and a missing last blank line.
     """
 
-    __slots__ = ("_after_cr", "_data", "_event", "_limit", "_rest", "_size", "_started")
+    __slots__ = ("_after_cr", "_between", "_data", "_event", "_limit", "_rest", "_size", "_started")
 
     def __init__(self, limit: int = LONGEST) -> None:
         self._limit = limit
@@ -35,6 +35,7 @@ class EventReader:
         self._event = b""
         self._after_cr = False
         self._started = False
+        self._between = False  # nothing is open: neither a line nor an event
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of the events that `chunk` completes, in order.
@@ -42,8 +43,19 @@ class EventReader:
         Raises:
             TooLongError: a line or an event is above the limit.
         """
-        if self._after_cr or b"\r" in chunk:
+        plain = b"\r" not in chunk
+        if plain and self._between and chunk.startswith(b"data:") and chunk.endswith(b"\n"):
+            last = len(chunk) - 2
+            # One whole event of one line, as nearly every piece of an answer is, need not be taken apart.
+            if chunk.find(b"\n") == last <= self._limit:
+                return [chunk[6:last] if chunk.startswith(b" ", 5) else chunk[5:last]]
+        if self._after_cr or not plain:
             chunk = self._with_plain_ends(chunk)
+        events = self._feed(chunk)
+        self._between = self._started and not (self._rest or self._data or self._event or self._after_cr)
+        return events
+
+    def _feed(self, chunk: bytes) -> list[bytes]:
         rest = self._rest
         if b"\n" not in chunk:
             rest += chunk
@@ -97,8 +109,6 @@ class EventReader:
                 self._size += len(line)
                 if self._size > self._limit:
                     raise TooLongError
-            elif len(line) > self._limit:
-                raise TooLongError
             elif line.startswith(b"event:"):
                 self._event = line[6:].strip()
         return events
