@@ -109,6 +109,8 @@ class EventReader:
                 self._size += len(line)
                 if self._size > self._limit:
                     raise TooLongError
+            elif len(line) > self._limit:
+                raise TooLongError
             elif line.startswith(b"event:"):
                 self._event = line[6:].strip()
         return events
