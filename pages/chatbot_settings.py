@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from byok.ground.errors import ByokError
+from byok.ground.errors import ByokError, InvalidInputError
 from byok.services.chatbots import ChatbotFields, ChatbotView
 from byok.services.model_choices import ModelChoice
 from byok.services.sessions import Identity
@@ -82,7 +82,8 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
     )
     if bot and bot.model_state == "gone":
         st.warning(f"{parts.plain(bot.model_reason)} Choose another model.", icon=":material/warning:")
-    choice = model_picker.pick(menu, key=f"bot-model-{opening}", current=current, title="Default model")
+    picker = f"bot-model-{opening}"
+    choice = model_picker.pick(menu, key=picker, current=current, title="Default model")
     model_picker.notes(menu)
     left, right = st.columns(2)
     heat = left.number_input(
@@ -103,8 +104,11 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
         key=f"bot-length-{opening}",
     )
     if st.button("Save", type="primary", icon=":material/save:", key="bot-save"):
+        if choice is None and model_picker.waits(picker):
+            parts.error(InvalidInputError("No model was chosen yet.", field="model", next_step="Type its id above."))
+            return
         model, key_id = (choice.name, choice.key_id) if choice else (None, None)
-        if choice is None and bot and bot.model_state == "gone":
+        if choice is None and bot:
             model, key_id = bot.model, bot.key_id
         fields = ChatbotFields(
             name=name, system_prompt=prompt, model=model, key_id=key_id, temperature=heat, max_tokens=length

@@ -75,6 +75,11 @@ def pick(
     return chosen
 
 
+def waits(key: str) -> bool:
+    """Whether the picker of that key was set to a model whose id is still to be typed."""
+    return isinstance(st.session_state.get(key), MenuKey)
+
+
 def _keep(menu: Menu, key: str) -> tuple[Option | None, bool]:
     """What was chosen before in the picker of that key, as the menu has it now; and whether the picker was set to it.
 

@@ -26,6 +26,7 @@ from byok.services.key_use import KeyUse
 LIFE = timedelta(hours=6)  # of a list that was fetched
 REST = timedelta(minutes=10)  # at least, after one that could not be; then as long as it has failed already
 CLAIM = timedelta(minutes=1)  # while somebody fetches it: longer than a list may take
+FETCHING = "It is being fetched."  # for the first time: no failure yet
 MOST_GONE = 200  # remembered for each key, the latest ones
 
 
@@ -69,7 +70,7 @@ class ModelMenus:
     def reserve(self, session: Session, key: ApiKey) -> None:
         """Keeps others from fetching the list, in the caller's transaction: `fetch_later` follows when that is done."""
         session.flush()  # the key's row must stand before the list's
-        menu = session.get(ModelMenu, key.id) or self._never(key.id, "It is being fetched.")
+        menu = session.get(ModelMenu, key.id) or self._never(key.id, FETCHING)
         menu.due_at = self._clock() + CLAIM
         session.add(menu)
 

@@ -27,7 +27,7 @@ from byok.ground.tables import ApiKey, ModelMenu
 from byok.services.access import Actor, Grant, admit
 from byok.services.key_use import KeyUse
 from byok.services.model_choices import Menu, MenuKey, ModelChoice
-from byok.services.model_menus import ModelMenus
+from byok.services.model_menus import FETCHING, ModelMenus
 from byok.services.routes import Routes
 
 
@@ -165,7 +165,7 @@ def _note(provider: Provider, key: ApiKey, menu: ModelMenu | None, *, opens: boo
         return f"{which}: kept and tested, but models of {provider.name} cannot be chatted with here."
     if not opens:
         return f"{which}: needs to be entered again."
-    if menu is None:
+    if menu is None or (menu.failure == FETCHING and not menu.models):
         return f"{which}: its models are not listed yet."
     if menu.failed_at is not None and menu.models:
         since = f"{menu.fetched_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

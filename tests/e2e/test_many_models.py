@@ -79,3 +79,24 @@ def test_where_the_list_never_came_a_models_id_is_typed(page: Page, many: tuple[
     expect(page.get_by_text("Grüße, world 😀")).to_be_visible()
     sent = [one.body["model"] for one in provider.requests if one.method == "POST"]
     assert sent == ["elm/m-004"]
+
+
+def test_a_chatbot_keeps_its_model_while_the_id_of_another_is_still_to_be_typed(
+    page: Page, many: tuple[Server, ProviderServer]
+) -> None:
+    app, provider = many
+    assert isinstance(provider.behaviour, Crowd)
+    provider.behaviour.down = True
+    add_key(app, provider)
+    app.start()
+    sign_in(page, app, path="/chatbot-settings")
+    before = page.get_by_test_id("stMain").inner_text()
+    page.get_by_role("button", name="Edit").first.click()
+    choose(page, "Default model", "Your key · OpenRouter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Model id at OpenRouter")).to_be_visible()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("No model was chosen yet.")).to_be_visible()
+    dialog.get_by_label("Close").click()
+    settled(page)
+    assert page.get_by_test_id("stMain").inner_text() == before

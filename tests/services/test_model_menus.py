@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -42,6 +45,24 @@ def test_a_key_saved_untested_has_its_first_list_fetched_once_whoever_looks_mean
 
     assert len(any_world.router.calls) == 1
     assert ids(any_world) == ["gpt-5.4-mini"]
+
+
+def test_a_first_list_that_is_still_on_its_way_is_not_called_a_failure(world: KeyWorld) -> None:
+    gate = threading.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.to_thread(gate.wait, 10)
+        return httpx.Response(200, json={"object": "list", "data": [{"id": "gpt-5.4-mini", "object": "model"}]})
+
+    world.router.get(LIST).mock(side_effect=answer)
+    world.keys.save_draft(world.ada, world.paste(fresh_key()), label="Team key", untested=True)
+    meanwhile = world.models.menu(world.max)
+    gate.set()
+    world.settle()
+
+    assert meanwhile.notes[0] == "OpenAI key “Team key”: its models are not listed yet."
+    assert len(meanwhile.unlisted) == 1
+    assert not any("Team key" in note for note in world.models.menu(world.max).notes)
 
 
 def test_a_replaced_secret_has_its_list_fetched_though_the_old_one_was_not_due(world: KeyWorld) -> None:
