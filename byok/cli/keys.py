@@ -158,8 +158,12 @@ def _warnings(draft: DraftView) -> Iterator[str]:
 def _say(finding: Finding) -> None:
     click.echo(f"{finding.verdict.replace('_', ' ')}: {finding.detail}")
     click.echo(f"Proof: {finding.proof or DASH} in {finding.elapsed_ms:,} ms")
+    if finding.request_id:
+        click.echo(f"Request id: {finding.request_id}")
     if finding.not_proven:
         click.echo(f"Not proven: {finding.not_proven}")
+    if finding.next_step:
+        click.echo(f"Next: {finding.next_step} {finding.link or ''}".rstrip())
     if finding.models is not None:
         click.echo(f"Chat models: {len(finding.models):,}")
 

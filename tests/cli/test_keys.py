@@ -24,6 +24,12 @@ def test_a_wrong_key_is_rejected_with_status_1(byok: Byok, provider: Loopback) -
     assert (done.status, done.json["verdict"]) == (1, "rejected")
 
 
+def test_a_test_says_its_proof_and_what_to_do_next(byok: Byok, provider: Loopback) -> None:
+    done = byok("key", "test", "--provider", "loop", stdin=WRONG)
+    assert "Proof: GET /models 401" in done.out
+    assert "Next: Copy the key again" in done.out
+
+
 def test_a_test_needs_either_a_provider_or_a_saved_key(byok: Byok, provider: Loopback) -> None:
     assert byok("key", "test").status == 2
     assert byok("key", "test", "--company", "acme").status == 2
