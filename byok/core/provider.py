@@ -22,7 +22,7 @@ class Sign(BaseModel):
     """What one answer of a provider means. The first sign that fits wins, before the rules common to all.
 
     `says` is a regular expression, searched without regard to case in the error's code, type, status, reasons and
-    message. `unsure` says nothing about the key.
+    message. `unsure` says nothing about the key. `rejected` holds in JSON alone: plain text may be a gateway's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 
@@ -40,7 +41,7 @@ def page(status: int, title: str) -> Answer:
     return Answer(status, words.encode(), {"content-type": "text/html; charset=UTF-8"})
 
 
-def streamed(*chunks: object, done: bool = True, **headers: str) -> Answer:
+def streamed(*chunks: object, done: bool = True, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """Server-sent events: a text stands as it is (a comment, say), anything else becomes the data of an event."""
     parts = [one if isinstance(one, str) else f"data: {json.dumps(one, ensure_ascii=False)}\n\n" for one in chunks]
     whole = "".join([*parts, "data: [DONE]\n\n" if done else ""])

@@ -42,6 +42,7 @@ class Behaviour:
         return troubled or self.route(request)
 
     list_is_public: ClassVar[bool] = False
+    id_header: ClassVar[str] = "x_request_id"  # of an answer that is no error
 
     def door(self, request: Request) -> Answer | None:
         """The refusal of a request without the right key; None lets it in."""
@@ -63,7 +64,7 @@ class Behaviour:
     def models(self, _request: Request) -> Answer:
         """Its list of models."""
         rows = [self.model(name) for name in (MODEL, "m-small", *self.not_chat())]
-        return said(200, {"object": "list", "data": rows}, x_request_id="req-list")
+        return said(200, {"object": "list", "data": rows}, **{self.id_header: "req-list"})
 
     def model(self, name: str) -> dict[str, Any]:
         """A row of the list."""
@@ -78,10 +79,9 @@ class Behaviour:
         if not request.body.get("stream"):
             message = {"role": "assistant", "content": "".join(TEXT)}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            return said(
-                200, {"id": "c-1", "model": MODEL, "choices": [choice], "usage": tokens()}, x_request_id="req-chat"
-            )
-        return streamed(*self.chunks(), x_request_id="req-chat")
+            whole = {"id": "c-1", "model": MODEL, "choices": [choice], "usage": tokens()}
+            return said(200, whole, **{self.id_header: "req-chat"})
+        return streamed(*self.chunks(), headers={self.id_header: "req-chat"})
 
     def chunks(self) -> tuple[object, ...]:
         """The events of a streamed answer: `TEXT`, its end, its usage."""
@@ -131,6 +131,9 @@ class Behaviour:
 
     def in_unauthorized_page(self, _request: Request) -> Answer | None:
         return page(401, "401 Authorization Required")
+
+    def in_sign_in_of_a_network(self, _request: Request) -> Answer | None:
+        return said(401, {"error": "sign_in_needed", "message": "Sign in to the network first."})
 
     def in_empty_answer(self, _request: Request) -> Answer | None:
         return Answer(200, b"", {"content-type": "application/json"})

@@ -10,6 +10,7 @@ from tests.providers.behaviour import MODEL, TEXT, Behaviour
 
 class Mistral(Behaviour):
     id = "mistral"
+    id_header = "mistral_correlation_id"
     fields = frozenset(
         {"model", "messages", "stream", "max_tokens", "temperature", "top_p", "stop", "random_seed", "safe_prompt"}
     )

@@ -10,6 +10,7 @@ TICKET = "5a1c0e77-0d3c-4a51-9f0e-1f0a7c2d9b11"
 
 class Nvidia(Behaviour):
     id = "nvidia"
+    id_header = "nvcf_reqid"
     fields = frozenset({"model", "messages", "stream", "max_tokens", "temperature", "top_p", "stop", "seed"})
     list_is_public = True
 

@@ -12,12 +12,13 @@ COST = "0.00042"
 
 class OpenRouter(Behaviour):
     id = "openrouter"
+    id_header = "x_generation_id"
     base = "/api/v1"
     list_is_public = True
 
     def route(self, request: Request) -> Answer:
         if request.path == f"{self.base}/key":
-            return said(200, {"data": self.card()})
+            return said(200, {"data": self.card()}, x_generation_id="req-card")
         if request.path == f"{self.base}/models/user":
             return self.models(request)
         return super().route(request)

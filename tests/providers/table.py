@@ -86,6 +86,7 @@ EVERYBODYS = frozenset(
         "gateway page",
         "blocked by the edge",
         "unauthorized page",
+        "sign-in of a network",
         "empty answer",
         "odd answer",
         "cut answer",

@@ -48,6 +48,7 @@ def test_a_right_key_is_accepted_by_the_call_that_proves_it_and_says_what_that_l
     assert (finding.verdict, finding.proof) == ("accepted", PROOFS[here.provider.id])
     assert finding.not_proven == here.provider.not_proven != ""
     assert finding.detail == f"{here.provider.name} accepted the key."
+    assert (finding.request_id is None) == (here.provider.id == "gemini")  # it sends none
 
 
 @pytest.mark.parametrize("here", ALL, indirect=True)
@@ -135,6 +136,9 @@ def test_an_error_in_the_middle_keeps_the_text_before_it(here: World) -> None:
     with pytest.raises(ProviderError) as broken:
         here.chat()
     assert broken.value.provider == here.provider.name
+    heard = "".join(delta.text for delta in here.heard)
+    assert heard.startswith(TEXT[0])
+    assert "".join(TEXT).startswith(heard)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

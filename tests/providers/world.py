@@ -44,10 +44,13 @@ class World:
     Args:
         provider: the row of the catalogue, with the server's address.
         key: what the person has; the right one, unless a test says otherwise.
+
+    `heard` are the deltas of the last answer, also of one that broke.
     """
 
     def __init__(self, server: ProviderServer, provider: Provider, key: str) -> None:
         self.server, self.provider, self.key = server, provider, key
+        self.heard: list[Delta] = []
 
     def in_situation(self, situation: str) -> None:
         """Sets what is the matter, there and with the key here."""
@@ -89,11 +92,16 @@ class World:
         )
 
         async def run() -> tuple[list[Delta], Ended]:
+            ends: list[Ended] = []
+            self.heard = []
             async with make_http_client() as http:
-                events = [event async for event in Wire(http).chat(call)]
-            end = events.pop()
-            assert isinstance(end, Ended)
-            return [event for event in events if isinstance(event, Delta)], end
+                async for event in Wire(http).chat(call):
+                    if isinstance(event, Ended):
+                        ends.append(event)
+                    else:
+                        self.heard.append(event)
+            (end,) = ends
+            return self.heard, end
 
         return asyncio.run(run())
 

@@ -83,6 +83,8 @@ def judge(provider: Provider, refusal: Refusal) -> Meaning:
         # A gateway's page speaks for the gateway: not even its 401 is about the key.
         return "rate_limited" if status == 429 else "down"
     for sign in provider.signs:
+        if sign.means == "rejected" and not refusal.json:
+            continue
         if sign.status in (None, status) and re.search(sign.says, refusal.signs, re.IGNORECASE):
             return sign.means
     if status is None:
