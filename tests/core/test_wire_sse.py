@@ -76,7 +76,16 @@ def test_where_the_bytes_are_cut_makes_no_difference(stream: bytes, cuts: list[i
 
 
 WHOLE = st.sampled_from(
-    [b"data: a\n\n", b"data: b\r\n\r\n", b"data:\n\n", b"data: \n\n", b"data: abc\n\n", b"event: error\n"]
+    [
+        b"data: a\n\n",
+        b"data: b\r\n\r\n",
+        b"data:\n\n",
+        b"data: \n\n",
+        b"data: abc\n\n",
+        b"data: a\n",
+        b"data: a\ndata: b\n\n",
+        b"event: error\n",
+    ]
 )
 
 
