@@ -145,7 +145,7 @@ def spoil_the_rest(count: int, seed: int) -> Counter[str]:
     return outcomes
 
 
-ALL_KINDS = {"answered", "accepted", "rejected", "unreachable", "BadAnswerError", "KeyRejectedError", "NoCreditError"}
+ALL_KINDS = {"answered", "accepted", "unreachable", "BadAnswerError", "KeyRejectedError", "NoCreditError"}
 
 
 def kinds(outcomes: Counter[str]) -> set[str]:
