@@ -123,8 +123,9 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each file: while it is open a loop runs in this thread, where other files want one of their own."""
     with sync_playwright() as playwright:
         path = find_chromium(playwright)
         if path is None:
