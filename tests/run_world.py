@@ -13,6 +13,7 @@ import httpx
 import sqlalchemy as sa
 
 from byok.core import ledger
+from byok.core.job import Job
 from byok.core.leases import Lease
 from byok.core.live import Live
 from byok.core.loop import LoopThread
@@ -20,7 +21,7 @@ from byok.core.model_names import ModelName
 from byok.core.prices import Price
 from byok.core.provider import Provider
 from byok.core.retries import Retries
-from byok.core.run import Chats, Job
+from byok.core.run import Chats
 from byok.core.runner import Runner
 from byok.core.wire import ChatCall, Usage, Wire, make_http_client
 from byok.ground.clock import utc_now

@@ -17,10 +17,10 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from byok.core import ledger, redaction, sealing
+from byok.core.job import Job
 from byok.core.key_auth import KeyAuth
 from byok.core.master_keys import load_master_keys
 from byok.core.model_names import ModelName
-from byok.core.run import Job
 from byok.core.wire import ChatCall
 from byok.ground.clock import utc_now
 from byok.ground.errors import InvalidInputError

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from byok.core.job import Job
 from byok.core.ledger import settle
 from byok.core.live import State
-from byok.core.run import End, Job
+from byok.core.run import End
 from byok.ground.tables.types import metadata
 
 ANSWERS = metadata.tables["answer"]

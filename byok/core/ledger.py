@@ -64,7 +64,8 @@ class Outcome:
     Attributes:
         answered: its first text arrived.
         error: the error's class name, never its words.
-        cost_pico: pico-dollars; with it, where the price comes from and the day it is of.
+        cost_pico: pico-dollars; with it, where the price comes from and the day it is of, and what a million tokens
+            came to, in and out.
         ttft_ms: from sending to the first text; `duration_ms`: from sending to the end.
     """
 
@@ -79,6 +80,8 @@ class Outcome:
     cost_pico: int | None = None
     price_origin: str | None = None
     price_date: str | None = None
+    price_in_pico: int | None = None
+    price_out_pico: int | None = None
     ttft_ms: int | None = None
     duration_ms: int | None = None
     provider_request_id: str | None = None

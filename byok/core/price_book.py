@@ -53,4 +53,5 @@ class PriceBook:
         if menu is None or info is None or info.price_in is None or info.price_out is None:
             return None
         cost = (usage.tokens_in * info.price_in + usage.tokens_out * info.price_out) / MILLION
-        return rounded(cost, ORIGIN, f"{menu.fetched_at.astimezone(UTC):%Y-%m-%d}")
+        day = f"{menu.fetched_at.astimezone(UTC):%Y-%m-%d}"
+        return rounded(cost, ORIGIN, day, unit=(info.price_in, info.price_out))

@@ -18,11 +18,14 @@ class Price:
     """A cost in pico-dollars (10^-12 USD), where it comes from, and the day (UTC) whose prices it uses.
 
     `origin` is "provider", "provider's list", or the name and version of the price list, e.g. "genai-prices 0.2.3".
+    `in_pico` and `out_pico` are what a million tokens came to, in pico-dollars; None where only a sum is known.
     """
 
     cost_pico: int
     origin: str
     date: str
+    in_pico: int | None = None
+    out_pico: int | None = None
 
 
 def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
@@ -51,10 +54,27 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
         )
     except (LookupError, ValueError):
         return None
-    return rounded(found.total_price, f"genai-prices {genai_prices.__version__}", day)
+    unit = (_each(found.input_price, usage.tokens_in), _each(found.output_price, usage.tokens_out))
+    return rounded(found.total_price, f"genai-prices {genai_prices.__version__}", day, unit=unit)
 
 
-def rounded(cost: Decimal, origin: str, day: str) -> Price | None:
-    """The price, rounded once; None where it is none that a table could keep."""
-    pico = int((cost * PICO).to_integral_value(ROUND_HALF_EVEN))
-    return Price(pico, origin, day) if 0 <= pico <= LARGEST else None
+def rounded(
+    cost: Decimal, origin: str, day: str, *, unit: tuple[Decimal | None, Decimal | None] = (None, None)
+) -> Price | None:
+    """The price, rounded once; None where it is none that a table could keep.
+
+    Args:
+        unit: USD for a million tokens, in and out.
+    """
+    pico = _pico(cost)
+    return None if pico is None else Price(pico, origin, day, *(None if one is None else _pico(one) for one in unit))
+
+
+def _each(cost: Decimal, tokens: int) -> Decimal | None:
+    """What a million of them came to: prices may grow with the length, or be lower for what was cached."""
+    return cost * 1_000_000 / tokens if tokens else None
+
+
+def _pico(dollars: Decimal) -> int | None:
+    pico = int((dollars * PICO).to_integral_value(ROUND_HALF_EVEN))
+    return pico if 0 <= pico <= LARGEST else None

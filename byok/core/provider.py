@@ -82,6 +82,8 @@ class Provider(BaseModel):
     chat_deny: str | None = None
 
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field's name
+    seed_field: Literal["seed", "random_seed"] = "seed"
+    at_once: int = Field(default=16, ge=1, le=512)
     stream_usage: Literal["unasked", "include_usage", "include_usage_unpadded"] = "unasked"
     usage_at: Literal["usage", "x_groq"] = "usage"
     cost_at: Literal["none", "usage_or_upstream"] = "none"

@@ -9,18 +9,19 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from byok.core.job import Job
 from byok.core.ledger import EndStatus, Outcome
 from byok.core.live import Live, State
 from byok.core.provider import Provider
 from byok.core.wire import ChatCall, Delta, Ended, Usage
-from byok.ground.errors import BadAnswerError, ByokError, ProviderError
+from byok.ground.errors import BadAnswerError, ByokError, NotSentError, ProviderError
 
 if TYPE_CHECKING:
     from byok.core.prices import Price
@@ -49,29 +50,6 @@ class Pricing(Protocol):
     ) -> Price | None:
         """The price of so many tokens, or None where it is unknown."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One reserved attempt that waits to be sent.
-
-    Attributes:
-        call: the question; a function where getting ready takes time (the built-in model's server starts then).
-        answer_id: the row that keeps the text, or None for a question without a conversation.
-        company_id: whose it is.
-        key_id: the company's own key that pays, or None for a standard model, which has no price for the company.
-    """
-
-    attempt_id: UUID
-    company_id: UUID
-    call: ChatCall | Callable[[], ChatCall]
-    answer_id: UUID | None = None
-    key_id: UUID | None = None
-
-    @property
-    def id(self) -> UUID:
-        """By what it is found: the answer's id, else the attempt's."""
-        return self.answer_id or self.attempt_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +97,13 @@ class Run:
         state, *_ = self._judge(asyncio.CancelledError())
         return replace(failed, state=state, error=None)
 
-    async def stream(self, wire: Chats) -> None:
-        """Sends the call and fills the buffer until the answer ends. Cancel it to hang up at once."""
-        call = self.job.call
+    async def stream(self, wire: Chats, *, waited: bool = False) -> None:
+        """Sends the call and fills the buffer until the answer ends. Cancel it to hang up at once.
+
+        Args:
+            waited: whether time has passed since it was reserved, so that the call is made anew.
+        """
+        call = (self.job.anew if waited else None) or self.job.call
         self._call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
         self._began = self._last = time.perf_counter()
         try:
@@ -190,7 +172,7 @@ class Run:
             return outcome
         if found is None:
             return outcome
-        return replace(outcome, cost_pico=found.cost_pico, price_origin=found.origin, price_date=found.date)
+        return replace(outcome, **_priced(found))
 
     def _judge(self, error: BaseException | None) -> tuple[State, EndStatus, str | None, str | None]:
         if isinstance(error, asyncio.CancelledError):
@@ -206,10 +188,22 @@ class Run:
             error = BadAnswerError(NO_TEXT.get(finish or "", "The model sent no text."), next_step=" ")
         if error is None:
             return "complete", "complete", None, None
+        if isinstance(error, NotSentError):
+            return "failed", "stopped", str(error), type(error).__name__
         if not isinstance(error, ByokError):
             report(error, "an answer failed inside the workbench")
             return "failed", "error", "Something went wrong inside the workbench. Try again.", type(error).__name__
         return "failed", "error", str(error), type(error).__name__
+
+
+def _priced(found: Price) -> dict[str, Any]:
+    return {
+        "cost_pico": found.cost_pico,
+        "price_origin": found.origin,
+        "price_date": found.date,
+        "price_in_pico": found.in_pico,
+        "price_out_pico": found.out_pico,
+    }
 
 
 def storable(text: str) -> str:

@@ -17,18 +17,21 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core import answer_rows, ledger
+from byok.core.checkpoints import TICK, Checkpoints
+from byok.core.job import Job
 from byok.core.leases import Lease
 from byok.core.ledger import EndStatus, Outcome
 from byok.core.live import Live, State
 from byok.core.loop import LoopThread
 from byok.core.retries import Retries
-from byok.core.run import Chats, End, Job, Pricing, Run, log, report
+from byok.core.run import Chats, End, Pricing, Run, log, report
+from byok.core.turns import Turns
+from byok.core.waiting_line import WaitingLine
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
 
 T = TypeVar("T")
 
-TICK = 0.5  # seconds between two looks: text is kept, and other processes' requests to stop are heard
 LOST = "The answer could not be kept. Try again."
 CLOSING = 8.0  # seconds that closing may take
 RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
@@ -41,6 +44,7 @@ class Runner:
         lease: names this process; it is taken when the first answer is asked for.
         price: what an answer on an own key costs.
         retries: when a question that failed is asked once more.
+        line: how many are asked at once, and who waits.
         tick: seconds between two checkpoints.
     """
 
@@ -53,18 +57,23 @@ class Runner:
         lease: Lease,
         price: Pricing,
         retries: Retries | None = None,
+        line: WaitingLine | None = None,
         clock: Clock = utc_now,
         tick: float = TICK,
     ) -> None:
         self._db, self._loop, self._wire, self._lease = db, loop, wire, lease
-        self._price, self._clock, self._tick = price, clock, tick
+        self._price, self._clock = price, clock
         self._retries = retries or Retries()
         self._lock = threading.Lock()
         self._runs: dict[UUID, Run] = {}
         self._streams: dict[UUID, asyncio.Task[None]] = {}
-        self._ends: set[asyncio.Task[None]] = set()
+        self._turns = Turns(line)
+        self._ends: dict[UUID, asyncio.Task[None]] = {}
         self._rows = ThreadPoolExecutor(1 if db.is_sqlite else 4, thread_name_prefix="byok-rows")
         self._keeper: Future[None] | None = None
+        self._checkpoints = Checkpoints(
+            db=db, runs=self._runs, in_thread=self._in_thread, stop=lambda key: self._hang_up(key, "stopped"), tick=tick
+        )
         self._closed = False
 
     def enlist(self) -> UUID:
@@ -89,7 +98,7 @@ class Runner:
                 raise RuntimeError("the runner is closed")
             self._runs[job.id] = run
             if self._keeper is None:
-                self._keeper = self._loop.spawn(self._keep())
+                self._keeper = self._loop.spawn(self._checkpoints.keep())
             self._loop.call_soon(functools.partial(self._begin, run))
         return run.live
 
@@ -122,11 +131,19 @@ class Runner:
             self._rows.shutdown(wait=False)
 
     def _begin(self, run: Run) -> None:
-        stream = asyncio.create_task(run.stream(self._wire))
+        before = self._ends.get(run.job.after) if run.job.after is not None else None
+        stream = asyncio.create_task(self._stream(run, before))
         self._streams[run.id] = stream
-        end = asyncio.create_task(self._see_to_its_end(run, stream))
-        self._ends.add(end)
-        end.add_done_callback(self._ends.discard)
+        end = self._ends[run.id] = asyncio.create_task(self._see_to_its_end(run, stream))
+        end.add_done_callback(lambda _: self._ends.pop(run.id, None))
+
+    async def _stream(self, run: Run, before: asyncio.Task[None] | None) -> None:
+        follows = before is not None and not before.done()
+        if before is not None and follows:
+            run.live.tell("Waits for the answer before it.")
+            await asyncio.wait({before})
+        async with self._turns.turn(run.job.ticket, tell=run.live.tell) as waited:
+            await run.stream(self._wire, waited=waited or follows)
 
     def _hang_up(self, answer_id: UUID, why: EndStatus) -> None:
         run, stream = self._runs.get(answer_id), self._streams.get(answer_id)
@@ -141,7 +158,7 @@ class Runner:
             else:  # its end is written already
                 stream.cancel()
         while self._ends:
-            await asyncio.wait(self._ends)
+            await asyncio.wait(self._ends.values())
 
     async def _see_to_its_end(self, run: Run, stream: asyncio.Task[None]) -> None:
         # Nobody cancels this task: only the stream is hung up, so what follows runs whatever happens.
@@ -174,7 +191,7 @@ class Runner:
             if attempt_id is None:
                 return run, stream, end
             before, run = run, run.again(attempt_id)
-            stream = asyncio.create_task(run.stream(self._wire))
+            stream = asyncio.create_task(self._stream(run, None))
             self._runs[run.id], self._streams[run.id] = run, stream
             if before.hung_up:  # while the database was written, when there was nothing to cancel
                 self._hang_up(run.id, before.why)
@@ -217,33 +234,6 @@ class Runner:
                 # Without its texts the row can be written whatever a provider sent.
                 bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
                 end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
-
-    async def _keep(self) -> None:
-        kept: dict[UUID, int] = {}
-        while True:
-            await asyncio.sleep(self._tick)
-            runs = {run.job.answer_id: run for run in list(self._runs.values()) if run.job.answer_id is not None}
-            if not runs:
-                kept.clear()
-                continue
-            grown = [run.live for key, run in runs.items() if kept.get(key, 0) != run.live.version]
-            versions = {live.answer_id: live.version for live in grown}
-            try:
-                stops = await self._in_thread(functools.partial(self._look, list(runs), grown))
-            except sa.exc.SQLAlchemyError as error:
-                report(error, "a checkpoint could not be written; trying again")
-                continue
-            kept = {key: version for key, version in kept.items() if key in runs} | versions
-            for answer_id in stops:
-                self._hang_up(answer_id, "stopped")
-
-    def _look(self, answers: list[UUID], grown: list[Live]) -> set[UUID]:
-        snapshots = [(live.answer_id, live.snapshot()) for live in grown]
-        if snapshots:
-            with self._db.write_core() as connection:
-                answer_rows.checkpoint(connection, [(key, one.text, one.reasoning) for key, one in snapshots])
-        with self._db.read() as session:
-            return answer_rows.to_stop(session.connection(), answers)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, function)

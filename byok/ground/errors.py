@@ -12,6 +12,7 @@ ByokError
 │   └── PlanUsedUpError      this month's messages are used up; own keys go on working
 ├── ModelGoneError           the model, or the key that opened it, is not there any more
 ├── KeyUnreadableError       a sealed key that does not open, whatever the reason; it must be entered again
+├── NotSentError             a question that waited, and that nothing could be asked with when its turn came
 ├── LocalModelError          the built-in model is not installed or did not start
 └── ProviderError            the provider said no, or nothing; carries status, request id, Retry-After
     ├── KeyRejectedError     the provider's definite sign that the key is wrong
@@ -110,6 +111,10 @@ class KeyUnreadableError(ByokError):
 
     def __init__(self, message: str = "The stored key cannot be read any more.", *, next_step: str = "") -> None:
         super().__init__(message, next_step=next_step)
+
+
+class NotSentError(ByokError):
+    """A question waited for its turn and could not be sent then; no provider was asked."""
 
 
 class LocalModelError(ByokError):

@@ -1,59 +1,40 @@
-"""Sends a message: everything that it needs is written in one transaction, and only then is anything sent.
+"""Sends messages: everything that they need is written in one transaction, and only then is anything sent.
 
-Refuses before a key is opened: the plan, the role, the model and the allowance are judged inside that transaction.
+Refuses before a key is opened: the plan, the role, the models and the allowance are judged inside that transaction.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core import ledger
+from byok.core.job import Job
 from byok.core.live import Live
 from byok.core.model_names import ModelName
+from byok.core.parameters import Parameters
 from byok.core.plans import Plans
-from byok.core.run import Job, storable
 from byok.core.runner import Runner
-from byok.core.wire import ChatCall
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, PlanUsedUpError
+from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
-from byok.services.access import Actor, Grant, Reads, admit
-from byok.services.conversation_rows import begin, go_on, name_after, title_of
-from byok.services.conversation_views import Asked
-from byok.services.history import History, read_history, system_message
-from byok.services.routes import Route
+from byok.services.access import Actor, Grant, admit
+from byok.services.booking import Booked, Booking, FindsRoutes, Question, ready, reserve
+from byok.services.columns import ColumnSetup, ColumnView, arrange, as_chatbot, columns_of
+from byok.services.conversation_rows import OpenConversation, begin, go_on, name_after, title_of
+from byok.services.conversation_views import Asked, text_of
+from byok.services.history import Memory, read_memory, system_message
+from byok.services.messages import Message, message
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
-_ADD_TURN = Prepared(sa.insert(TURNS), columns=("id", "conversation_id", "parent_id", "parts", "created_at"))
-_ADD_ANSWER = Prepared(
-    sa.insert(ANSWERS), columns=("id", "turn_id", "column_id", "process_id", "configuration", "created_at")
-)
-
-Calls = ChatCall | Callable[[], ChatCall]
-LONGEST = 200_000  # characters of one message
-
-NO_OWN_KEYS = {
-    True: "Wait for the next month (UTC), or see in API Keys what Pro brings: with own keys you can go on at once.",
-    False: "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once.",
-}  # by whether an admin asks
-
-
-class FindsRoutes(Protocol):
-    """What asking needs of `services.routes`."""
-
-    def find(self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
-        """How to call that model, or an error that says why not."""
-        ...
+_ADD_TURN = Prepared(sa.insert(TURNS), columns=("id", "conversation_id", "parent_id", "parts", "repeats", "created_at"))
 
 
 class Asking:
@@ -61,6 +42,50 @@ class Asking:
 
     def __init__(self, *, db: Database, plans: Plans, routes: FindsRoutes, runner: Runner, clock: Clock) -> None:
         self._db, self._plans, self._routes, self._runner, self._clock = db, plans, routes, runner, clock
+
+    def send(self, actor: Actor, sent: Message) -> Asked:
+        """See `Conversations.send`."""
+        sent = sent.checked()
+        process_id = self._runner.enlist()
+        with self._db.write_core() as connection:
+            booking = self._booking(connection, actor, process_id)
+            opened, columns = self._open(connection, booking, sent, title=sent.title or title_of(sent.texts[0]))
+            asked = [column for column in columns if sent.to is None or column.id in sent.to]
+            if not asked:
+                raise InvalidInputError("No column was chosen that could be asked.", field="columns")
+            memories = {
+                column.id: read_memory(connection, conversation_id=opened.id, column_id=column.id) for column in asked
+            }
+            # A column that still answers is asked when it has ended. Where all do, somebody may have clicked twice.
+            last = {key: memory.running for key, memory in memories.items() if memory.running is not None}
+            if len(last) == len(asked):
+                raise InvalidInputError(
+                    "The last answer is still being written.", field="text", next_step="Wait for it, or stop it."
+                )
+            parent = _parent(sent, memories[asked[0].id])
+            if parent is None and not sent.instead_of:
+                name_after(connection, opened.id, sent.texts[0])
+            booked: list[Booked] = []
+            for number, text in enumerate(sent.texts):
+                turn = Question(opened.id, opened.chatbot_id, new_id(), parent, text)
+                _add_turn(connection, turn, repeats=sent.repeats, booking=booking)
+                for column in asked:
+                    for version in range(1, sent.repeats + 1):
+                        one = booking.book(
+                            turn,
+                            column,
+                            memories[column.id],
+                            version=version,
+                            after=last.get(column.id),
+                            needs_parent=number > 0,
+                        )
+                        booked.append(one)
+                        if one.job is not None:
+                            last[column.id] = one.answer_id
+                parent = turn.turn_id
+            _raise_where_none_goes(booked)
+        self._submit(booked)
+        return Asked(opened.id, turn.turn_id, tuple(one.answer_id for one in booked))
 
     def ask(
         self,
@@ -73,49 +98,44 @@ class Asking:
         key_id: UUID | None,
     ) -> Asked:
         """See `Conversations.ask`."""
-        text = message(text)
-        process_id, at = self._runner.enlist(), self._clock()
-        turn_id, answer_id = new_id(), new_id()
-        with self._db.write_core() as connection:
-            grant = admit(connection, actor, self._plans)
-            route = self._routes.find(connection, grant, model, key_id=key_id)
+        with self._db.read() as session:
+            connection, grant = session.connection(), admit(session, actor, self._plans)
             if conversation_id is None:
-                column = begin(
-                    connection, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=at, title=title_of(text)
-                )
-                history = History(None, ())
+                columns = [_as_chatbot(connection, grant, chatbot_id, ColumnSetup(model, key_id))]
             else:
-                column = go_on(connection, grant, conversation_id, model=model, key_id=key_id, at=at)
-                history = read_history(connection, conversation_id=conversation_id, column_id=column.id)
-                if history.last_turn is None:
-                    name_after(connection, conversation_id, text)
-            conversation_id = column.conversation_id
-            parts = [{"type": "text", "text": text}]
-            turn = {"id": turn_id, "conversation_id": conversation_id, "parent_id": history.last_turn, "parts": parts}
-            _ADD_TURN.run(connection, {**turn, "created_at": at})
-            answer = {"id": answer_id, "turn_id": turn_id, "column_id": column.id, "process_id": process_id}
-            ran_with: dict[str, Any] = {"parameters": column.parameters, "system_prompt": column.system_prompt}
-            # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
-            ran_with |= {"model": str(model), "key_id": str(key_id) if key_id else None}
-            _ADD_ANSWER.run(connection, {**answer, "configuration": ran_with, "created_at": at})
-            attempt_id = self._reserve(
-                connection,
-                grant,
-                route,
-                process_id=process_id,
-                at=at,
-                chatbot_id=column.chatbot_id,
-                conversation_id=conversation_id,
-                answer_id=answer_id,
-            )
-        question = {"role": "user", "content": text}
-        messages = (*system_message(column.system_prompt), *history.messages, question)
-        call = _ready(route, messages, column.parameters)
-        self._runner.submit(Job(attempt_id, grant.company.id, call, answer_id, route.key_id))
-        return Asked(conversation_id, turn_id, (answer_id,))
+                columns = [one.setup for one in columns_of(connection, conversation_id) if not one.removed]
+                if not columns:
+                    raise NotFoundError("There is no such conversation.")
+                columns[0] = replace(columns[0], model=model, key_id=key_id)
+        return self.send(actor, Message([text], columns, conversation_id, chatbot_id, to={columns[0].id}))
+
+    def again(self, actor: Actor, answer_id: UUID) -> Asked:
+        """See `Conversations.again`."""
+        process_id = self._runner.enlist()
+        a, t = ANSWERS.c, TURNS.c
+        with self._db.write_core() as connection:
+            booking = self._booking(connection, actor, process_id)
+            its = sa.select(a.turn_id, a.column_id, t.conversation_id, t.parent_id, t.parts)
+            found = connection.execute(its.join(TURNS, t.id == a.turn_id).where(a.id == answer_id)).one_or_none()
+            if found is None:
+                raise NotFoundError("There is no such answer.")
+            opened = go_on(connection, booking.grant, found.conversation_id, at=booking.at)
+            column = next(one for one in columns_of(connection, opened.id) if one.id == found.column_id)
+            memory = read_memory(connection, conversation_id=opened.id, column_id=column.id)
+            if memory.turns[found.turn_id].running is not None:
+                raise InvalidInputError(
+                    "This answer is still being written.", field="text", next_step="Wait for it, or stop it."
+                )
+            same = (a.turn_id == found.turn_id) & (a.column_id == found.column_id)
+            version = connection.execute(sa.select(sa.func.max(a.version)).where(same)).scalar_one() + 1
+            question = Question(opened.id, opened.chatbot_id, found.turn_id, found.parent_id, text_of(found.parts))
+            booked = booking.book(question, column, memory, version=version, after=memory.running)
+            _raise_where_none_goes([booked])
+        self._submit([booked])
+        return Asked(opened.id, found.turn_id, (booked.answer_id,))
 
     def ask_once(
-        self, actor: Actor, *, text: str, model: ModelName, key_id: UUID | None, system: str, parameters: dict[str, Any]
+        self, actor: Actor, *, text: str, model: ModelName, key_id: UUID | None, system: str, parameters: Parameters
     ) -> Live:
         """See `Conversations.ask_once`."""
         text = message(text)
@@ -123,79 +143,76 @@ class Asking:
         with self._db.write_core() as connection:
             grant = admit(connection, actor, self._plans)
             route = self._routes.find(connection, grant, model, key_id=key_id)
-            attempt_id = self._reserve(connection, grant, route, process_id=process_id, at=at)
-        messages = (*system_message(system), {"role": "user", "content": text})
+            attempt_id = reserve(connection, grant, route, process_id=process_id, at=at)
+        call = ready(route, (*system_message(system), {"role": "user", "content": text}), parameters)
         return self._runner.submit(
-            Job(attempt_id, grant.company.id, _ready(route, messages, parameters), key_id=route.key_id)
+            Job(attempt_id, grant.company.id, call, key_id=route.key_id, provider=route.provider)
         )
 
     def start(self, actor: Actor, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None) -> UUID:
         """See `Conversations.start`; the new conversation's id."""
         with self._db.write_core() as connection:
-            grant = admit(connection, actor, self._plans)
-            return begin(
-                connection, grant, chatbot_id=chatbot_id, model=model, key_id=key_id, at=self._clock()
-            ).conversation_id
+            grant, at = admit(connection, actor, self._plans), self._clock()
+            opened = begin(connection, grant, chatbot_id=chatbot_id, at=at)
+            first = [_as_chatbot(connection, grant, chatbot_id, ColumnSetup(model, key_id))]
+            arrange(connection, opened.id, first, before=(), at=at)
+            return opened.id
 
-    def _reserve(
-        self,
-        connection: sa.Connection,
-        grant: Grant,
-        route: Route,
-        *,
-        process_id: UUID,
-        at: datetime,
-        chatbot_id: UUID | None = None,
-        conversation_id: UUID | None = None,
-        answer_id: UUID | None = None,
-    ) -> UUID:
-        try:
-            return ledger.reserve(
-                connection,
-                company_id=grant.company.id,
-                process_id=process_id,
-                name=route.name,
-                at=at,
-                plan_messages=grant.plan.messages,
-                person_id=grant.person.id if grant.person else None,
-                chatbot_id=chatbot_id,
-                conversation_id=conversation_id,
-                answer_id=answer_id,
-                key_id=route.key_id,
-                key_label=route.key_label,
-                key_hint=route.key_hint,
-            )
-        except PlanUsedUpError as error:
-            if grant.plan.byok:
-                raise
-            raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS[grant.is_admin]) from None
+    def _booking(self, connection: sa.Connection, actor: Actor, process_id: UUID) -> Booking:
+        grant = admit(connection, actor, self._plans)
+        more: dict[str, Any] = {"db": self._db, "plans": self._plans, "routes": self._routes}
+        return Booking(connection, actor, grant, process_id=process_id, at=self._clock(), **more)
+
+    def _open(
+        self, connection: sa.Connection, booking: Booking, sent: Message, *, title: str
+    ) -> tuple[OpenConversation, list[ColumnView]]:
+        """The conversation, with its columns as they are to be."""
+        grant, at = booking.grant, booking.at
+        if sent.conversation_id is not None:
+            opened = go_on(connection, grant, sent.conversation_id, at=at)
+            return opened, arrange(connection, opened.id, sent.columns, before=columns_of(connection, opened.id), at=at)
+        if sent.chatbot_id is not None and as_chatbot(connection, grant.company.id, sent.chatbot_id) is None:
+            raise NotFoundError("There is no such chatbot.")
+        opened = begin(connection, grant, chatbot_id=sent.chatbot_id, at=at, title=title)
+        return opened, arrange(connection, opened.id, sent.columns, before=(), at=at)
+
+    def _submit(self, booked: Sequence[Booked]) -> None:
+        for one in booked:
+            if one.job is not None:
+                self._runner.submit(one.job)
 
 
-def message(text: str) -> str:
-    """The message as it is kept.
+def _as_chatbot(connection: sa.Connection, grant: Grant, chatbot_id: UUID | None, setup: ColumnSetup) -> ColumnSetup:
+    """The column with a chatbot's instructions and settings.
 
     Raises:
-        InvalidInputError: it is empty or too long.
+        NotFoundError: no such chatbot.
     """
-    text = storable(text).strip()
-    if not text:
-        raise InvalidInputError("The message is empty.", field="text", next_step="Write something first.")
-    if len(text) > LONGEST:
-        raise InvalidInputError(f"The message is longer than {LONGEST:,} characters.", field="text")
-    return text
+    if chatbot_id is None:
+        return setup
+    its = as_chatbot(connection, grant.company.id, chatbot_id)
+    if its is None:
+        raise NotFoundError("There is no such chatbot.")
+    return replace(setup, parameters=its[0], system_prompt=its[1])
 
 
-def _ready(route: Route, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]) -> Calls:
-    """The call; for a provider that this process launches, a function: its address is known once its server is up."""
-    make = functools.partial(
-        ChatCall,
-        provider=route.provider,
-        model=route.name.model,
-        messages=messages,
-        auth=route.auth,
-        temperature=parameters.get("temperature"),
-        max_tokens=parameters.get("max_tokens"),
-    )
-    if route.provider.launch == "none":
-        return make(base_url=route.base_url)
-    return lambda: make(base_url=route.base_url)
+def _parent(sent: Message, memory: Memory) -> UUID | None:
+    turn = sent.instead_of or sent.after
+    if turn is not None and turn not in memory.turns:
+        raise NotFoundError("There is no such message in this conversation.")
+    if sent.instead_of is not None:
+        return memory.turns[sent.instead_of].parent_id
+    return sent.after or memory.newest
+
+
+def _add_turn(connection: sa.Connection, turn: Question, *, repeats: int, booking: Booking) -> None:
+    parts = [{"type": "text", "text": turn.text}]
+    row = {"id": turn.turn_id, "conversation_id": turn.conversation_id, "parent_id": turn.parent_id, "parts": parts}
+    _ADD_TURN.run(connection, {**row, "repeats": repeats, "created_at": booking.at})
+
+
+def _raise_where_none_goes(booked: Sequence[Booked]) -> None:
+    """Where nothing at all can be sent, nothing is kept either: the message goes back to the person."""
+    first = booked[0].refusal
+    if first is not None and all(one.job is None for one in booked):
+        raise first

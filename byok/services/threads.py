@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from byok.core.catalogue import Catalogue
 from byok.core.live import Live
+from byok.core.parameters import Parameters
 from byok.core.runner import Runner
 from byok.ground.errors import NotFoundError
 from byok.ground.tables.types import metadata
+from byok.services.columns import columns_of
 from byok.services.conversation_views import (
     AnswerView,
     ConversationView,
@@ -30,6 +32,7 @@ CONVERSATIONS = metadata.tables["conversation"]
 TURNS = metadata.tables["turn"]
 COLUMNS = metadata.tables["conversation_column"]
 ANSWERS = metadata.tables["answer"]
+PEOPLE = metadata.tables["person"]
 ATTEMPTS = metadata.tables["attempt"]
 
 
@@ -40,14 +43,28 @@ class Threads:
         self._catalogue, self._runner = catalogue, runner
 
     def listed(
-        self, connection: sa.Connection, mine: sa.ColumnElement[bool], *, search: str, limit: int
+        self,
+        connection: sa.Connection,
+        which: sa.ColumnElement[bool],
+        *,
+        search: str,
+        limit: int,
+        reader: UUID | None,
     ) -> list[ConversationView]:
-        """The conversations that `mine` selects, last used first."""
-        c, k = CONVERSATIONS.c, COLUMNS.c
+        """The conversations that `which` selects, last used first.
+
+        Args:
+            reader: the person who reads.
+        """
+        c, k, p = CONVERSATIONS.c, COLUMNS.c, PEOPLE.c
+        other = COLUMNS.alias()
+        its = (other.c.conversation_id == c.id) & other.c.removed_at.is_(None)
+        first = sa.select(sa.func.min(other.c.position)).where(its).scalar_subquery()
         query = (
-            sa.select(*c, k.model, k.key_id)
-            .select_from(CONVERSATIONS.outerjoin(COLUMNS, (k.conversation_id == c.id) & (k.position == 0)))
-            .where(mine)
+            sa.select(*c, k.model, k.key_id, p.name.label("author"))
+            .select_from(CONVERSATIONS.join(PEOPLE, p.id == c.person_id))
+            .outerjoin(COLUMNS, (k.conversation_id == c.id) & (k.position == first))
+            .where(which)
             .order_by(c.updated_at.desc(), c.id.desc())
             .limit(limit)
         )
@@ -58,22 +75,25 @@ class Threads:
                 ANSWERS.c.text.icontains(search, autoescape=True)
             )
             query = query.where(c.title.icontains(search, autoescape=True) | sa.exists(asked) | sa.exists(answered))
-        return [_conversation(row) for row in connection.execute(query).mappings()]
+        return [_conversation(row, reader) for row in connection.execute(query).mappings()]
 
-    def thread(self, connection: sa.Connection, conversation_id: UUID) -> ThreadView:
+    def thread(self, connection: sa.Connection, conversation_id: UUID, *, reader: UUID | None) -> ThreadView:
         """All of one conversation."""
-        (conversation,) = self.listed(connection, CONVERSATIONS.c.id == conversation_id, search="", limit=1)
+        which = CONVERSATIONS.c.id == conversation_id
+        (conversation,) = self.listed(connection, which, search="", limit=1, reader=reader)
         t = TURNS.c
         # Answers first: a turn that came in between is missing then, and not one whose answers are missing.
         answers: dict[UUID, list[AnswerView]] = defaultdict(list)
         for answer in self.answers(connection, t.conversation_id == conversation_id):
             answers[answer.turn_id].append(answer)
-        query = sa.select(t.id, t.parent_id, t.parts, t.created_at).where(t.conversation_id == conversation_id)
+        query = sa.select(t.id, t.parent_id, t.parts, t.repeats, t.created_at).where(
+            t.conversation_id == conversation_id
+        )
         turns = tuple(
-            TurnView(row.id, row.parent_id, text_of(row.parts), tuple(answers[row.id]), row.created_at)
+            TurnView(row.id, row.parent_id, text_of(row.parts), tuple(answers[row.id]), row.created_at, row.repeats)
             for row in connection.execute(query.order_by(t.created_at, t.id))
         )
-        return ThreadView(conversation, turns)
+        return ThreadView(conversation, turns, tuple(columns_of(connection, conversation_id)))
 
     def answers(self, connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[AnswerView]:
         """The answers that `which` selects, oldest first."""
@@ -97,16 +117,16 @@ class Threads:
         return list({row["id"]: row for row in connection.execute(query).mappings()}.values())
 
     def _answer(self, row: Any, live: Live | None) -> AnswerView:
-        text, reasoning = row["text"], row["reasoning"]
+        text, reasoning, note, ran_with = row["text"], row["reasoning"], None, row["configuration"]
         if live is not None and row["state"] == "running":
             now = live.snapshot()
-            text, reasoning = now.text, now.reasoning
+            text, reasoning, note = now.text, now.reasoning, now.note
         return AnswerView(
             id=row["id"],
             turn_id=row["turn_id"],
             column_id=row["column_id"],
             version=row["version"],
-            model=row["configuration"]["model"],
+            model=ran_with["model"],
             text=text,
             reasoning=reasoning,
             state=row["state"],
@@ -115,6 +135,10 @@ class Threads:
             receipt=self._receipt(row),
             created_at=row["created_at"],
             finished_at=row["finished_at"],
+            key_id=UUID(ran_with["key_id"]) if ran_with.get("key_id") else None,
+            parameters=Parameters.of(ran_with.get("parameters") or {}),
+            system_prompt=ran_with.get("system_prompt") or "",
+            note=note,
         )
 
     def _receipt(self, row: Any) -> ReceiptView | None:
@@ -129,6 +153,7 @@ class Threads:
             return provider_id
 
 
-def _conversation(row: Any) -> ConversationView:
-    names = ("id", "title", "chatbot_id", "model", "key_id", "sample", "created_at", "updated_at")
-    return ConversationView(**{name: row[name] for name in names})
+def _conversation(row: Any, reader: UUID | None) -> ConversationView:
+    names = ("id", "title", "chatbot_id", "model", "key_id", "sample", "created_at", "updated_at", "author")
+    more = {"shared": row["shared_at"] is not None, "mine": row["person_id"] == reader}
+    return ConversationView(**{name: row[name] for name in names}, **more)

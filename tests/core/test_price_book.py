@@ -38,7 +38,9 @@ def cost(db: Database, key_id: UUID | None, *, model: str = "deepseek/new", usag
 
 
 def test_a_price_of_the_providers_list_comes_before_the_bundled_one(any_db: Database, key_id: UUID) -> None:
-    assert cost(any_db, key_id) == Price(1_500_000_000, "provider's list", "2026-11-23")
+    assert cost(any_db, key_id) == Price(
+        1_500_000_000, "provider's list", "2026-11-23", in_pico=600_000_000_000, out_pico=1_800_000_000_000
+    )
 
 
 def test_the_providers_own_figure_comes_before_its_list(any_db: Database, key_id: UUID) -> None:

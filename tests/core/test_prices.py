@@ -29,7 +29,12 @@ COUNTED = Usage(tokens_in=1000, tokens_out=500)
 )
 def test_an_answer_is_priced_from_the_list(provider_id: str, model: str, usd: str) -> None:
     found = price(CATALOGUE.get(provider_id), model=model, usage=COUNTED, at=AT)
-    assert found == Price(int(Decimal(usd) * 10**12), LIST, "2026-11-20")
+    assert found is not None
+    assert (found.cost_pico, found.origin, found.date) == (int(Decimal(usd) * 10**12), LIST, "2026-11-20")
+    # What a million tokens came to gives the same sum again: 1,000 tokens in and 500 out.
+    assert found.in_pico is not None
+    assert found.out_pico is not None
+    assert found.in_pico // 1000 + found.out_pico // 2000 == found.cost_pico
 
 
 def test_cached_tokens_are_cheaper_and_a_count_above_the_input_is_ignored() -> None:

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Iterator
 import pytest
 import sqlalchemy as sa
 
+from byok.core.job import Job
 from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
-from byok.core.run import Job
 from byok.core.wire import ChatCall, Delta, Ended
 from byok.ground.clock import utc_now
 from byok.ground.db import Database

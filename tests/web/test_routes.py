@@ -12,7 +12,7 @@ from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from byok.core.run import Job
+from byok.core.job import Job
 from byok.core.wire import ChatCall
 from byok.ground.errors import LocalModelError
 from byok.ground.ids import new_id

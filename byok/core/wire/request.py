@@ -32,6 +32,12 @@ def chat_body(call: ChatCall, *, stream: bool = True) -> bytes:
         body[provider.token_field] = call.max_tokens
     if call.temperature is not None:
         body["temperature"] = call.temperature
+    if call.top_p is not None:
+        body["top_p"] = call.top_p
+    if call.seed is not None:
+        body[provider.seed_field] = call.seed
+    if call.stop:
+        body["stop"] = list(call.stop)
     return _encode(body)
 
 

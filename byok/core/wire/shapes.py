@@ -22,7 +22,7 @@ class ChatCall:
     """One question to one model.
 
     `messages` have `role` and `content` only. `auth` writes the key's header as the request leaves; it is made for
-    `provider.auth`. `max_tokens` and `temperature` are sent only if set.
+    `provider.auth`. What follows it is sent only if set; see `core.parameters`.
     """
 
     provider: Provider
@@ -32,6 +32,9 @@ class ChatCall:
     auth: httpx.Auth
     temperature: float | None = None
     max_tokens: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: Sequence[str] = ()
 
 
 @dataclass(slots=True)

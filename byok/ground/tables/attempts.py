@@ -16,7 +16,8 @@ class Attempt(Row, table=True):
 
     `source` is `byok` or `plan`. `status`: reserved, then one of complete, stopped, interrupted, error, unknown.
     `answered`: its first text arrived. Counts that the provider did not send are NULL, never 0. `cost_pico` is in
-    pico-dollars (10^-12 USD). `month` is that of `reserved_at` in UTC, `YYYY-MM`.
+    pico-dollars (10^-12 USD); `price_in_pico` and `price_out_pico` are for a million tokens.
+    `month` is that of `reserved_at` in UTC, `YYYY-MM`.
     Names of people, keys and chatbots are not foreign keys: the ledger outlives what it counted.
     """
 
@@ -51,6 +52,8 @@ class Attempt(Row, table=True):
     cost_pico: int | None = Field(default=None, sa_type=sa.BigInteger)
     price_origin: str | None = None
     price_date: str | None = None
+    price_in_pico: int | None = Field(default=None, sa_type=sa.BigInteger)
+    price_out_pico: int | None = Field(default=None, sa_type=sa.BigInteger)
     ttft_ms: int | None = None
     duration_ms: int | None = None
     provider_request_id: str | None = None

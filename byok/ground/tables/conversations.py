@@ -13,7 +13,7 @@ from byok.ground.tables.types import Row, belongs_to, moment, partial_index, pri
 
 
 class Conversation(Row, table=True):
-    """Private to its author."""
+    """Private to its author; from `shared_at` on, all of the same company may read it."""
 
     __tablename__ = "conversation"
     __table_args__ = (sa.Index("ix_conversation_author", "person_id", "updated_at"),)
@@ -24,12 +24,16 @@ class Conversation(Row, table=True):
     chatbot_id: UUID | None = belongs_to("chatbot.id", ondelete="SET NULL", nullable=True)
     title: str
     sample: bool = False
+    shared_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
 
 class Turn(Row, table=True):
-    """One user message. `parts` is a list, e.g. `[{"type": "text", "text": "..."}]`; edits branch by `parent_id`."""
+    """One user message. `parts` is a list, e.g. `[{"type": "text", "text": "..."}]`; edits branch by `parent_id`.
+
+    `repeats` says how often each column was asked at once: more than once in a fair race.
+    """
 
     __tablename__ = "turn"
 
@@ -37,13 +41,15 @@ class Turn(Row, table=True):
     conversation_id: UUID = belongs_to("conversation.id")
     parent_id: UUID | None = belongs_to("turn.id", nullable=True)
     parts: list[dict[str, Any]] = Field(sa_type=sa.JSON)
+    repeats: int = 1
     created_at: datetime = moment()
 
 
 class Column(Row, table=True):
-    """One model's place in a conversation: what it will be asked with next."""
+    """One model's place in a conversation: what it will be asked with next. A removed one keeps its answers."""
 
     __tablename__ = "conversation_column"
+    __table_args__ = (sa.UniqueConstraint("conversation_id", "position"),)
 
     id: UUID = primary_key()
     conversation_id: UUID = belongs_to("conversation.id")
@@ -52,6 +58,7 @@ class Column(Row, table=True):
     key_id: UUID | None = None
     parameters: dict[str, Any] = Field(sa_type=sa.JSON)
     system_prompt: str = ""
+    removed_at: datetime | None = moment(nullable=True)
 
 
 class Answer(Row, table=True):

@@ -1,0 +1,239 @@
+"""Books one answer inside the transaction of whoever asks: its row, its reserved attempt, and the job for the runner.
+
+A column that cannot be asked is booked as failed, with the reason, so that it holds up no other.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core import ledger
+from byok.core.job import Job
+from byok.core.model_names import ModelName
+from byok.core.parameters import Parameters
+from byok.core.plans import Plans
+from byok.core.wire import ChatCall
+from byok.ground.db import Database
+from byok.ground.errors import ByokError, NotSentError, PlanUsedUpError
+from byok.ground.ids import new_id
+from byok.ground.prepared import Prepared
+from byok.ground.tables.types import metadata
+from byok.services.access import Actor, Grant, Reads, admit
+from byok.services.columns import ColumnView
+from byok.services.history import Memory, read_memory, system_message
+from byok.services.routes import Route
+
+_ADD_ANSWER = Prepared(
+    sa.insert(metadata.tables["answer"]),
+    columns=(
+        *("id", "turn_id", "column_id", "version", "process_id", "configuration"),
+        *("state", "error", "created_at", "finished_at"),
+    ),
+)
+NO_OWN_KEYS = {
+    True: "Wait for the next month (UTC), or see in API Keys what Pro brings: with own keys you can go on at once.",
+    False: "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once.",
+}  # by whether an admin asks
+
+
+class FindsRoutes(Protocol):
+    """What asking needs of `services.routes`."""
+
+    def find(self, session: Reads, grant: Grant, name: ModelName, *, key_id: UUID | None = None) -> Route:
+        """How to call that model, or an error that says why not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One turn as it is put to one column.
+
+    Attributes:
+        parent_id: the turn on which it follows.
+        chatbot_id: the conversation's.
+    """
+
+    conversation_id: UUID
+    chatbot_id: UUID | None
+    turn_id: UUID
+    parent_id: UUID | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """`job` is None where the column could not be asked, for the reason in `refusal`."""
+
+    answer_id: UUID
+    job: Job | None
+    refusal: ByokError | None
+
+
+class Booking:
+    """Made for one transaction of one actor.
+
+    Args:
+        process_id: the runner's, enlisted.
+    """
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        actor: Actor,
+        grant: Grant,
+        *,
+        db: Database,
+        plans: Plans,
+        routes: FindsRoutes,
+        process_id: UUID,
+        at: datetime,
+    ) -> None:
+        self._connection, self._actor, self.grant = connection, actor, grant
+        self._db, self._plans, self._routes = db, plans, routes
+        self._process_id, self.at = process_id, at
+
+    def book(
+        self,
+        question: Question,
+        column: ColumnView,
+        memory: Memory,
+        *,
+        version: int = 1,
+        after: UUID | None = None,
+        needs_parent: bool = False,
+    ) -> Booked:
+        """Books an answer.
+
+        Args:
+            memory: what the column saw before.
+            after: the answer that must have ended before this one is asked.
+            needs_parent: whether it is of no use where the turn before was not answered.
+        """
+        answer_id, job, refusal = new_id(), None, None
+        try:
+            route = self._routes.find(self._connection, self.grant, column.model, key_id=column.key_id)
+            attempt_id = reserve(
+                self._connection,
+                self.grant,
+                route,
+                process_id=self._process_id,
+                at=self.at,
+                chatbot_id=question.chatbot_id,
+                conversation_id=question.conversation_id,
+                answer_id=answer_id,
+            )
+        except ByokError as error:
+            refusal = error
+        else:
+            anew = functools.partial(self._anew, question, column, needs_parent=needs_parent)
+            call: ChatCall | functools.partial[ChatCall] = anew
+            if after is None:
+                messages = _messages(column.system_prompt, memory, question)
+                call = ready(route, messages, column.parameters)
+            job = Job(attempt_id, self.grant.company.id, call, answer_id, route.key_id, route.provider, after, anew)
+        ran_with: dict[str, Any] = {"parameters": column.parameters.to_json(), "system_prompt": column.system_prompt}
+        # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
+        ran_with |= {"model": str(column.model), "key_id": str(column.key_id) if column.key_id else None}
+        row = {"id": answer_id, "turn_id": question.turn_id, "column_id": column.id, "version": version}
+        state: dict[str, Any] = {"state": "running", "error": None, "finished_at": None}
+        if refusal is not None:
+            state = {"state": "failed", "error": f"Not sent. {refusal}", "finished_at": self.at}
+        row |= {"process_id": self._process_id, "configuration": ran_with, "created_at": self.at, **state}
+        _ADD_ANSWER.run(self._connection, row)
+        return Booked(answer_id, job, refusal)
+
+    def _anew(self, question: Question, column: ColumnView, *, needs_parent: bool) -> ChatCall:
+        """The call when its turn has come: the history may be longer by then, and the key or the plan another.
+
+        Raises:
+            NotSentError: nothing can be asked any more.
+        """
+        try:
+            with self._db.read() as session:
+                grant = admit(session, self._actor, self._plans)
+                route = self._routes.find(session, grant, column.model, key_id=column.key_id)
+                memory = read_memory(
+                    session.connection(), conversation_id=question.conversation_id, column_id=column.id
+                )
+        except ByokError as error:
+            raise NotSentError(f"Not sent. {error.message}", next_step=error.next_step) from None
+        before = memory.turns.get(question.parent_id) if question.parent_id else None
+        if needs_parent and not (before and before.text):
+            raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
+        call = ready(route, _messages(column.system_prompt, memory, question), column.parameters)
+        return call if isinstance(call, ChatCall) else call()
+
+
+def reserve(
+    connection: sa.Connection,
+    grant: Grant,
+    route: Route,
+    *,
+    process_id: UUID,
+    at: datetime,
+    chatbot_id: UUID | None = None,
+    conversation_id: UUID | None = None,
+    answer_id: UUID | None = None,
+) -> UUID:
+    """The reserved attempt's id.
+
+    Raises:
+        PlanUsedUpError: the month's messages are used up; it says how this company can go on.
+    """
+    try:
+        return ledger.reserve(
+            connection,
+            company_id=grant.company.id,
+            process_id=process_id,
+            name=route.name,
+            at=at,
+            plan_messages=grant.plan.messages,
+            person_id=grant.person.id if grant.person else None,
+            chatbot_id=chatbot_id,
+            conversation_id=conversation_id,
+            answer_id=answer_id,
+            key_id=route.key_id,
+            key_label=route.key_label,
+            key_hint=route.key_hint,
+        )
+    except PlanUsedUpError as error:
+        if grant.plan.byok:
+            raise
+        raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS[grant.is_admin]) from None
+
+
+def ready(
+    route: Route, messages: Sequence[Mapping[str, str]], parameters: Parameters
+) -> ChatCall | functools.partial[ChatCall]:
+    """The call; for a provider that this process launches, a function: its address is known once its server is up."""
+    make = functools.partial(
+        ChatCall,
+        provider=route.provider,
+        model=route.name.model,
+        messages=messages,
+        auth=route.auth,
+        temperature=parameters.temperature,
+        max_tokens=parameters.max_tokens,
+        top_p=parameters.top_p,
+        seed=parameters.seed,
+        stop=parameters.stop,
+    )
+    if route.provider.launch == "none":
+        return make(base_url=route.base_url)
+    return functools.partial(_located, make, route)
+
+
+def _located(make: functools.partial[ChatCall], route: Route) -> ChatCall:
+    return make(base_url=route.base_url)
+
+
+def _messages(system_prompt: str, memory: Memory, question: Question) -> tuple[dict[str, str], ...]:
+    asked = {"role": "user", "content": question.text}
+    return (*system_message(system_prompt), *memory.messages(question.parent_id), asked)

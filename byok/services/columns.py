@@ -1,0 +1,172 @@
+"""The columns of a conversation: which models stand side by side, each with its own parameters and system prompt.
+
+A column that is removed keeps its answers and never comes back under another model. Callers have admitted the author.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core.model_names import ModelName
+from byok.core.parameters import Parameters
+from byok.ground.errors import InvalidInputError
+from byok.ground.ids import new_id
+from byok.ground.prepared import Prepared
+from byok.ground.tables.types import metadata
+
+COLUMNS = metadata.tables["conversation_column"]
+CHATBOTS = metadata.tables["chatbot"]
+
+MOST_COLUMNS: Final = 8
+LONGEST_PROMPT: Final = 100_000  # characters
+
+_k = COLUMNS.c
+_ADD = Prepared(
+    sa.insert(COLUMNS),
+    columns=("id", "conversation_id", "position", "model", "key_id", "parameters", "system_prompt"),
+)
+_OF = Prepared(
+    sa.select(_k.id, _k.position, _k.model, _k.key_id, _k.parameters, _k.system_prompt, _k.removed_at)
+    .where(_k.conversation_id == sa.bindparam("which"))
+    .order_by(_k.position)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSetup:
+    """What a column is to be asked with next.
+
+    Attributes:
+        id: made by whoever adds the column, and its id from then on.
+        model: None leaves it as it was: the model is gone, and no other one was chosen yet.
+        key_id: pins a spare key; None means the default one.
+    """
+
+    model: ModelName | None
+    key_id: UUID | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    system_prompt: str = ""
+    id: UUID = field(default_factory=new_id)
+
+    def checked(self) -> ColumnSetup:
+        """Itself.
+
+        Raises:
+            InvalidInputError: a parameter or the system prompt is none that could be sent.
+        """
+        self.parameters.checked()
+        if len(self.system_prompt) > LONGEST_PROMPT:
+            raise InvalidInputError(f"The system prompt is longer than {LONGEST_PROMPT:,} characters.", field="system")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """A column as it is kept. `position` counts from 0 and is never given to another column."""
+
+    id: UUID
+    position: int
+    model: ModelName
+    key_id: UUID | None
+    parameters: Parameters
+    system_prompt: str
+    removed: bool
+
+    @property
+    def setup(self) -> ColumnSetup:
+        """What it is asked with next."""
+        return ColumnSetup(self.model, self.key_id, self.parameters, self.system_prompt, self.id)
+
+
+def columns_of(connection: sa.Connection, conversation_id: UUID) -> list[ColumnView]:
+    """All of them in their order, removed ones too."""
+    return [
+        ColumnView(
+            row.id,
+            row.position,
+            ModelName.parse(row.model),
+            row.key_id,
+            Parameters.of(row.parameters),
+            row.system_prompt,
+            row.removed_at is not None,
+        )
+        for row in _OF.run(connection, {"which": conversation_id})
+    ]
+
+
+def arrange(
+    connection: sa.Connection,
+    conversation_id: UUID,
+    setups: Sequence[ColumnSetup],
+    *,
+    before: Sequence[ColumnView],
+    at: datetime,
+) -> list[ColumnView]:
+    """Makes the conversation's columns those: adds, changes and removes.
+
+    Args:
+        before: as `columns_of` gave them in this transaction.
+
+    Returns:
+        The columns now, without removed ones.
+
+    Raises:
+        InvalidInputError: none or too many, one twice, or one that cannot be set so.
+    """
+    if not 1 <= len(setups) <= MOST_COLUMNS:
+        raise InvalidInputError(f"A conversation has 1 to {MOST_COLUMNS} columns.", field="columns")
+    if len({setup.id for setup in setups}) < len(setups):
+        raise InvalidInputError("A column stands there twice.", field="columns")
+    known = {column.id: column for column in before}
+    position = max((column.position for column in before), default=-1) + 1
+    now: list[ColumnView] = []
+    for setup in setups:
+        setup.checked()
+        column = known.pop(setup.id, None)
+        if column is None:
+            if setup.model is None:
+                continue
+            column = _view(setup, setup.model, position)
+            _ADD.run(connection, {**_values(column), "id": column.id, "conversation_id": conversation_id})
+            position += 1
+        else:
+            wanted = _view(setup, setup.model or column.model, column.position)
+            if wanted != column:
+                its = sa.update(COLUMNS).where(_k.id == column.id)
+                connection.execute(its.values(**_values(wanted), removed_at=None))
+            column = wanted
+        now.append(column)
+    gone = [column.id for column in known.values() if not column.removed]
+    if gone:
+        connection.execute(sa.update(COLUMNS).where(_k.id.in_(gone)).values(removed_at=at))
+    return sorted(now, key=lambda column: column.position)
+
+
+def as_chatbot(connection: sa.Connection, company_id: UUID, chatbot_id: UUID) -> tuple[Parameters, str] | None:
+    """Parameters and system prompt of a chatbot of that company; None where there is no such chatbot."""
+    b = CHATBOTS.c
+    its = sa.select(b.temperature, b.max_tokens, b.system_prompt)
+    bot = connection.execute(its.where(b.id == chatbot_id, b.company_id == company_id)).one_or_none()
+    if bot is None:
+        return None
+    return Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens), bot.system_prompt
+
+
+def _view(setup: ColumnSetup, model: ModelName, position: int) -> ColumnView:
+    return ColumnView(setup.id, position, model, setup.key_id, setup.parameters, setup.system_prompt, removed=False)
+
+
+def _values(column: ColumnView) -> dict[str, object]:
+    return {
+        "position": column.position,
+        "model": str(column.model),
+        "key_id": column.key_id,
+        "parameters": column.parameters.to_json(),
+        "system_prompt": column.system_prompt,
+    }
