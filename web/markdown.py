@@ -14,9 +14,13 @@ from pygments.formatters import HtmlFormatter
 from web.markdown_rules import Cache, References, parse, target, write
 
 
-def render(text: str) -> str:
-    """The whole text as HTML that is safe to put into a page."""
-    return "".join(block.html for block in _blocks(text, {}, Cache()))
+def render(text: str, *, math: bool = False) -> str:
+    """The whole text as HTML that is safe to put into a page.
+
+    Args:
+        math: formulas become MathML; what is none, or cannot be drawn, stays as it was written.
+    """
+    return "".join(block.html for block in _blocks(text, {}, Cache(), math=math))
 
 
 def pygments_css(dark: bool) -> str:
@@ -106,13 +110,13 @@ class Blocks:
         return [(index, html) for index, html in enumerate(now + gone) if index >= len(before) or before[index] != html]
 
 
-def _blocks(text: str, references: References, cache: Cache) -> list[_Block]:
+def _blocks(text: str, references: References, cache: Cache, *, math: bool = False) -> list[_Block]:
     """Parses and renders; adds what the text defines to `references`."""
     lines = text.split("\n")
     found = []
-    for group in _top_level(parse(text, references, cache)):
+    for group in _top_level(parse(text, references, cache, math=math)):
         start, end = group[0].map or (0, 0)
-        found.append(_Block(start, end, "\n".join(lines[start:end]), write(group, cache)))
+        found.append(_Block(start, end, "\n".join(lines[start:end]), write(group, cache, math=math)))
     return found
 
 
