@@ -5,13 +5,14 @@ Their scripts are files of this product; text that others wrote never becomes pa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
 import streamlit as st
 
-from web.markdown import pygments_css
+from web.markdown import pygments_css, render
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -20,17 +21,37 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text("utf-8")
 
 
-def _live_css() -> str:
-    """The look of a running answer, with the colours of code for both themes."""
-    light, dark = (pygments_css(dark=theme).splitlines() for theme in (False, True))
-    colours = [*(f".live:not(.dark) {rule}" for rule in light), *(f".live.dark {rule}" for rule in dark)]
-    return "\n".join((_asset("live.css"), *colours))
+@functools.cache
+def answer_css() -> str:
+    """The look of finished answers, for a `<style>` of the page: the same as running ones have."""
+    theme = "".join(f"--st-{name}: {value}; " for name, value in _theme().items())
+    return "\n".join((f"div.answer {{ {theme}}}", _asset("answer.css"), pygments_css()))
+
+
+def _theme() -> dict[str, str]:
+    """The theme's colours, each for light and dark, as Streamlit names them to elements with a root of their own."""
+    names = ("link-color", "secondary-background-color", "border-color")
+    found = {}
+    for name in names:
+        first, *more = name.split("-")
+        option = first + "".join(word.title() for word in more)
+        light, dark = (st.get_option(f"theme.{scheme}.{option}") for scheme in ("light", "dark"))
+        if light and dark:
+            found[name] = f"light-dark({light}, {dark})"
+    return found
 
 
 _post = st.components.v2.component("byok.post", js=_asset("post.js"))
 _watch = st.components.v2.component("byok.watch", js=_asset("watch.js"))
 _live = st.components.v2.component(
-    "byok.live", html=_asset("live.html"), css=_live_css(), js=_asset("live.js"), isolate_styles=True
+    "byok.live",
+    html=_asset("live.html"),
+    css="\n".join((_asset("answer.css"), _asset("live.css"), pygments_css())),
+    js=_asset("live.js"),
+    isolate_styles=True,
+)
+_answer = st.components.v2.component(
+    "byok.answer", html='<div class="answer"></div>', js=_asset("answer.js"), isolate_styles=False
 )
 
 
@@ -55,3 +76,18 @@ def live_answer(answer_id: UUID, url: str, *, on_ended: Callable[[], None]) -> N
         url: the event stream of all answers that run on this page (`web.stream.url`), so that they share one.
     """
     _live(key=f"live-{answer_id}", data={"url": url, "answer": str(answer_id)}, on_ended_change=on_ended)
+
+
+def finished_answer(answer_id: UUID, text: str) -> None:
+    """Shows a finished answer, drawn as it was while it ran, now with its formulas. The page has `answer_css`."""
+    html = _html(text)
+    if "<math" in html:
+        _answer(key=f"answer-{answer_id}", data={"html": html})
+    elif html:
+        st.html(f'<div class="answer">{html}</div>')
+
+
+@functools.lru_cache(maxsize=128)
+def _html(text: str) -> str:
+    """Each run of a page shows all answers again: the last ones are kept as they were drawn."""
+    return render(text, math=True)

@@ -9,21 +9,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markdown_it.token import Token
-from pygments.formatters import HtmlFormatter
+from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES
 
 from web.markdown_rules import Cache, References, parse, target, write
 
 
-def render(text: str) -> str:
-    """The whole text as HTML that is safe to put into a page."""
-    return "".join(block.html for block in _blocks(text, {}, Cache()))
+def render(text: str, *, math: bool = False) -> str:
+    """The whole text as HTML that is safe to put into a page.
+
+    Args:
+        math: formulas become MathML; what is none, or cannot be drawn, stays as it was written.
+    """
+    return "".join(block.html for block in _blocks(text, {}, Cache(), math=math))
 
 
-def pygments_css(dark: bool) -> str:
-    """The colours of code for `pre.code`, without a background of their own."""
-    style = "github-dark" if dark else "default"
-    rules = str(HtmlFormatter(style=style, nobackground=True).get_style_defs("pre.code")).splitlines()
-    return "\n".join(rule for rule in rules if rule.startswith("pre.code"))  # the others are about line numbers
+def pygments_css() -> str:
+    """The colours of code for `pre.code`, in a light page and in a dark one, without a background of their own."""
+    light, dark = get_style_by_name("default"), get_style_by_name("github-dark")
+    rules = []
+    for token, name in STANDARD_TYPES.items():
+        here, there = light.style_for_token(token), dark.style_for_token(token)
+        day, night = (f"#{style['color']}" if style["color"] else "currentcolor" for style in (here, there))
+        looks = f"color: light-dark({day}, {night});" if day != night else ""
+        looks += " font-weight: bold;" if here["bold"] else ""
+        looks += " font-style: italic;" if here["italic"] else ""
+        if name and looks:
+            rules.append(f"pre.code .{name} {{ {looks.strip()} }}")
+    return "\n".join(rules)
 
 
 @dataclass(slots=True)
@@ -106,13 +119,13 @@ class Blocks:
         return [(index, html) for index, html in enumerate(now + gone) if index >= len(before) or before[index] != html]
 
 
-def _blocks(text: str, references: References, cache: Cache) -> list[_Block]:
+def _blocks(text: str, references: References, cache: Cache, *, math: bool = False) -> list[_Block]:
     """Parses and renders; adds what the text defines to `references`."""
     lines = text.split("\n")
     found = []
-    for group in _top_level(parse(text, references, cache)):
+    for group in _top_level(parse(text, references, cache, math=math)):
         start, end = group[0].map or (0, 0)
-        found.append(_Block(start, end, "\n".join(lines[start:end]), write(group, cache)))
+        found.append(_Block(start, end, "\n".join(lines[start:end]), write(group, cache, math=math)))
     return found
 
 

@@ -21,6 +21,9 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
+from web import mathml
+from web.markdown_math import add_math, source
+
 CODE_CHUNK: Final = 2_000
 """Characters of code that are coloured at once: a long block is coloured in pieces, so that it can grow cheaply."""
 
@@ -40,17 +43,19 @@ class Cache:
     coloured: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def parse(text: str, references: References, cache: Cache) -> list[Token]:
+def parse(text: str, references: References, cache: Cache, *, math: bool = False) -> list[Token]:
     """The tokens of `text`; what it defines is added to `references`."""
-    return MARKDOWN.parse(text, {"references": references, "cache": cache})
+    markdown = WITH_MATH if math else MARKDOWN
+    return markdown.parse(text, {"references": references, "cache": cache})
 
 
-def write(tokens: Sequence[Token], cache: Cache) -> str:
+def write(tokens: Sequence[Token], cache: Cache, *, math: bool = False) -> str:
     """Safe HTML of the tokens of whole top-level blocks."""
-    env = {"cache": cache}
+    markdown, cleaner = (WITH_MATH, MATH_CLEANER) if math else (MARKDOWN, CLEANER)
+    html = str(markdown.renderer.render(tokens, markdown.options, {"cache": cache}))
     if len(tokens) == 1 and tokens[0].type == "fence":  # its pieces are clean already
-        return str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, env))
-    return CLEANER.clean(MARKDOWN.renderer.render(tokens, MARKDOWN.options, env))
+        return html
+    return cleaner.clean(html)
 
 
 def target(reference: dict[str, Any] | None) -> tuple[object, object] | None:
@@ -140,9 +145,12 @@ def _prepare(state: StateCore) -> None:
             depth += child.nesting if child.type in ("link_open", "link_close") else 0
             if child.type == "image":
                 child.meta["in_link"] = depth > 0
+                for part in child.children or ():
+                    if part.type == "math":  # of what names an image only text is written
+                        part.type, part.content = "text", source(part)
 
 
-def _parser() -> MarkdownIt:
+def _parser(*, math: bool = False) -> MarkdownIt:
     markdown = MarkdownIt(
         "commonmark", {"html": False, "linkify": False, "typographer": False}, renderer_cls=_Renderer
     ).enable(["table", "strikethrough"])
@@ -150,6 +158,8 @@ def _parser() -> MarkdownIt:
     markdown.disable("text_join")
     markdown.core.ruler.at("inline", _inline)
     markdown.core.ruler.push("prepare", _prepare)
+    if math:
+        add_math(markdown)
     return markdown
 
 
@@ -158,15 +168,29 @@ _TAGS: Final = {
     *("em", "strong", "s", "a", "code", "pre", "span"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
+_ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}, "pre": {"data-language"}}
+_CLASSES: Final = {"span": {name for name in STANDARD_TYPES.values() if name}, "pre": {"code"}}
+
+
+def _cleaner(tags: set[str], attributes: dict[str, set[str]], classes: dict[str, set[str]]) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=tags,
+        clean_content_tags=set(),
+        attributes=attributes,
+        allowed_classes=classes,
+        tag_attribute_values={tag: {"align": {"left", "center", "right"}} for tag in ("th", "td")},
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        link_rel="noopener noreferrer nofollow",
+        url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
+    )
+
+
 MARKDOWN: Final = _parser()
-CLEANER: Final = nh3.Cleaner(
-    tags=_TAGS,
-    clean_content_tags=set(),
-    attributes={"a": {"href", "title"}, "ol": {"start"}, "pre": {"data-language"}},
-    allowed_classes={"span": {name for name in STANDARD_TYPES.values() if name}, "pre": {"code"}},
-    tag_attribute_values={tag: {"align": {"left", "center", "right"}} for tag in ("th", "td")},
-    set_tag_attribute_values={"a": {"target": "_blank"}},
-    link_rel="noopener noreferrer nofollow",
-    url_schemes={"http", "https", "mailto"},
-    url_relative="deny",
+CLEANER: Final = _cleaner(_TAGS, _ATTRIBUTES, _CLASSES)
+WITH_MATH: Final = _parser(math=True)
+MATH_CLEANER: Final = _cleaner(
+    _TAGS | mathml.ELEMENTS | {"div"},
+    {**_ATTRIBUTES, **{element: set(mathml.ATTRIBUTES) for element in mathml.ELEMENTS}},
+    {**_CLASSES, "span": _CLASSES["span"] | {"math"}, "div": {"math"}},
 )

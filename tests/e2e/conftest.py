@@ -53,6 +53,7 @@ class Server:
     home: Path
     port: int
     env: dict[str, str]
+    script: str = "app.py"
     process: subprocess.Popen[str] | None = None
     log: list[str] = field(default_factory=list)
     reader: threading.Thread | None = None
@@ -62,7 +63,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        command = [sys.executable, "-m", "streamlit", "run", self.script, "--server.port", str(self.port)]
         self.process = subprocess.Popen(
             [*command, "--server.headless", "true"],
             cwd=ROOT,

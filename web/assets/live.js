@@ -56,19 +56,9 @@ function draw(root, blocks, changes) {
   }
 }
 
-function isDark(root) {
-  // The theme's text colour is light in a dark theme; a canvas reads any notation of a colour.
-  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-  canvas.fillStyle = getComputedStyle(root).color;
-  canvas.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
-  return red + green + blue > 382;
-}
-
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
   const root = parentElement.querySelector(".live");
-  root.classList.toggle("dark", isDark(root));
   const state = (root.__live ??= { url: null, blocks: [] });
   state.ended = () => setTriggerValue("ended", data.answer);
   if (state.url !== data.url) {
