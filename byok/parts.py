@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from byok.core.leases import Lease
     from byok.core.local_model import LocalModel
+    from byok.core.price_book import PriceBook
     from byok.core.retries import Retries
     from byok.core.runner import Runner
     from byok.core.wire import Wire
@@ -121,9 +122,15 @@ class Parts:
         return lease
 
     @cached_property
+    def price_book(self) -> PriceBook:
+        """What answers cost."""
+        from byok.core.price_book import PriceBook
+
+        return PriceBook(db=self.db)
+
+    @cached_property
     def runner(self) -> Runner:
         """Where answers stream."""
-        from byok.core.price_book import PriceBook
         from byok.core.runner import Runner
 
         _ = self.local  # it serves answers, so it must outlive them
@@ -132,7 +139,7 @@ class Parts:
             loop=self.loop,
             wire=self.wire,
             lease=self.lease,
-            price=PriceBook(db=self.db),
+            price=self.price_book,
             retries=self._retries,
             clock=self.clock,
         )

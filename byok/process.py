@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from byok.services.chatbots import Chatbots
     from byok.services.conversations import Conversations
     from byok.services.demo import Demo
+    from byok.services.forecasts import Forecasts
     from byok.services.key_check import KeyCheck
     from byok.services.keys import Keys
     from byok.services.models import Models
@@ -84,7 +85,16 @@ class Workbench(Parts):
             self.demo.seed()
         if self.what == "app":
             self.demo.follow_password()
-            _ = self.conversations, self.usage, self.models, self.chatbots, self.keys, self.accounts, self.sessions
+            _ = (
+                self.conversations,
+                self.forecasts,
+                self.usage,
+                self.models,
+                self.chatbots,
+                self.keys,
+                self.accounts,
+                self.sessions,
+            )
             self.lease.start()
             self._ends.callback(self.loop.spawn(self._erase_now_and_then()).cancel)
 
@@ -177,6 +187,20 @@ class Workbench(Parts):
             catalogue=self.catalogue,
             routes=self.routes,
             runner=self.runner,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """What a run will cost, and who pays."""
+        from byok.services.forecasts import Forecasts
+
+        return Forecasts(
+            db=self.db,
+            plans=self.plans,
+            catalogue=self.catalogue,
+            routes=self.routes,
+            price=self.price_book,
             clock=self.clock,
         )
 

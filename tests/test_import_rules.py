@@ -20,6 +20,7 @@ FLOORS = {
     "byok.ground": 0,
     "byok.core": 1,
     "byok.services": 2,
+    "byok.frames": 3,
     "byok.parts": 3,
     "byok.process": 4,
     "byok.cli": 5,

@@ -38,7 +38,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would add a traceback to what was just said
         raise SystemExit(1) from None
     await run_in_threadpool(_import, "streamlit_authenticator")
-    rest = asyncio.create_task(_import_later("altair", "pandas", "pyarrow"))
+    rest = asyncio.create_task(_import_later("altair", "pandas", "pyarrow", "genai_prices"))
     if ours.workbench.settings.demo_on:
         sys.stderr.write(f"\n  {ours.workbench.demo.greeting()}\n")
     try:

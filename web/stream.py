@@ -29,7 +29,7 @@ PATH = "/app/stream"
 FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
 REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
 SHARE = 8  # a text that is costly to render is rendered less often: at most an eighth of the loop's time goes into it
-MOST = 16  # answers on one connection
+MOST = 64  # answers on one connection: more than eight columns in a race of five
 LOOK_AGAIN = 5.0  # seconds after which the session is asked for again: signing out ends its streams too
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
@@ -42,8 +42,8 @@ def url(answer_ids: Sequence[UUID]) -> str:
 class _Watched:
     """One answer as this connection has shown it so far."""
 
-    def __init__(self, answer_id: UUID, live: Live | None) -> None:
-        self.answer_id, self.live = answer_id, live
+    def __init__(self, place: int, answer_id: UUID, live: Live | None) -> None:
+        self.place, self.answer_id, self.live = place, answer_id, live
         self.version = -1
         self.ended = False
         self.cost = 0.0  # seconds that the last rendering took
@@ -51,11 +51,11 @@ class _Watched:
         self._html: dict[int, str] = {}
 
     def event(self, text: str, *, running: bool, first: bool) -> str | None:
-        """What the browser must change to show `text`; None where nothing did."""
+        """What the browser must change to show `text`; None where nothing did. `a` is the answer's place in the URL."""
         began = time.perf_counter()
         changes = [[index, *self._difference(index, html)] for index, html in self._blocks.feed(text)]
         self.cost = time.perf_counter() - began
-        message: dict[str, Any] = {"a": str(self.answer_id)}
+        message: dict[str, Any] = {"a": self.place}
         if first:
             message["reset"] = 1
         if changes:
@@ -102,7 +102,7 @@ async def events(
     """The events of these answers, until all have ended or the session behind `token` has."""
     bench = workbench()
     looked = time.monotonic()
-    watched = [_Watched(one, bench.runner.live(one)) for one in answer_ids]
+    watched = [_Watched(place, one, bench.runner.live(one)) for place, one in enumerate(answer_ids)]
     first = True
     while True:
         if time.monotonic() > looked + look_again:
@@ -152,8 +152,7 @@ async def stream(request: Request) -> Response:
     except ValueError:
         return JSONResponse({"error": "no such answer"}, 400)
     try:
-        for one in wanted[:MOST]:
-            await run_in_threadpool(workbench().conversations.answer, who.actor, one)
+        await run_in_threadpool(workbench().conversations.check, who.actor, wanted[:MOST])
     except ByokError:
         return JSONResponse({"error": "no such answer"}, 404)
     # X-Accel-Buffering: a reverse proxy must hand events on at once.

@@ -78,3 +78,18 @@ def _each(cost: Decimal, tokens: int) -> Decimal | None:
 def _pico(dollars: Decimal) -> int | None:
     pico = int((dollars * PICO).to_integral_value(ROUND_HALF_EVEN))
     return pico if 0 <= pico <= LARGEST else None
+
+
+def context_window(provider: Provider, model: str) -> int | None:
+    """How many tokens the model holds, question and answer together, by the bundled list; None where unknown."""
+    if provider.genai_prices_id is None:
+        return None
+    import genai_prices
+
+    try:
+        found = genai_prices.calc_price(
+            genai_prices.Usage(), model.removeprefix("models/"), provider_id=provider.genai_prices_id
+        )
+    except (LookupError, ValueError):
+        return None
+    return found.model.context_window

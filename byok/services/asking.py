@@ -30,7 +30,7 @@ from byok.services.columns import ColumnSetup, ColumnView, arrange, as_chatbot, 
 from byok.services.conversation_rows import OpenConversation, begin, go_on, name_after, title_of
 from byok.services.conversation_views import Asked, text_of
 from byok.services.history import Memory, read_memory, system_message
-from byok.services.messages import Message, message
+from byok.services.messages import Ask, Message, message
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
@@ -49,8 +49,8 @@ class Asking:
         process_id = self._runner.enlist()
         with self._db.write_core() as connection:
             booking = self._booking(connection, actor, process_id)
-            opened, columns = self._open(connection, booking, sent, title=sent.title or title_of(sent.texts[0]))
-            asked = [column for column in columns if sent.to is None or column.id in sent.to]
+            opened, columns = self._open(connection, booking, sent, title=sent.title or title_of(sent.asks[0].text))
+            asked = [column for column in columns if any(ask.to is None or column.id in ask.to for ask in sent.asks)]
             if not asked:
                 raise InvalidInputError("No column was chosen that could be asked.", field="columns")
             memories = {
@@ -64,24 +64,20 @@ class Asking:
                 )
             parent = _parent(sent, memories[asked[0].id])
             if parent is None and not sent.instead_of:
-                name_after(connection, opened.id, sent.texts[0])
+                name_after(connection, opened.id, sent.asks[0].text)
+            needs: dict[UUID, UUID] = {}
             booked: list[Booked] = []
-            for number, text in enumerate(sent.texts):
-                turn = Question(opened.id, opened.chatbot_id, new_id(), parent, text)
-                _add_turn(connection, turn, repeats=sent.repeats, booking=booking)
-                for column in asked:
-                    for version in range(1, sent.repeats + 1):
-                        one = booking.book(
-                            turn,
-                            column,
-                            memories[column.id],
-                            version=version,
-                            after=last.get(column.id),
-                            needs_parent=number > 0,
-                        )
+            for ask in sent.asks:
+                turn = Question(opened.id, opened.chatbot_id, new_id(), parent, ask.text)
+                _add_turn(connection, turn, repeats=ask.repeats, booking=booking)
+                for column in (one for one in asked if ask.to is None or one.id in ask.to):
+                    for version in range(1, ask.repeats + 1):
+                        after, need = last.get(column.id), needs.get(column.id)
+                        one = booking.book(turn, column, memories[column.id], version=version, after=after, needs=need)
                         booked.append(one)
                         if one.job is not None:
                             last[column.id] = one.answer_id
+                    needs[column.id] = turn.turn_id
                 parent = turn.turn_id
             _raise_where_none_goes(booked)
         self._submit(booked)
@@ -107,7 +103,7 @@ class Asking:
                 if not columns:
                     raise NotFoundError("There is no such conversation.")
                 columns[0] = replace(columns[0], model=model, key_id=key_id)
-        return self.send(actor, Message([text], columns, conversation_id, chatbot_id, to={columns[0].id}))
+        return self.send(actor, Message([Ask(text, to={columns[0].id})], columns, conversation_id, chatbot_id))
 
     def again(self, actor: Actor, answer_id: UUID) -> Asked:
         """See `Conversations.again`."""

@@ -107,14 +107,14 @@ class Booking:
         *,
         version: int = 1,
         after: UUID | None = None,
-        needs_parent: bool = False,
+        needs: UUID | None = None,
     ) -> Booked:
         """Books an answer.
 
         Args:
             memory: what the column saw before.
             after: the answer that must have ended before this one is asked.
-            needs_parent: whether it is of no use where the turn before was not answered.
+            needs: the turn that it is of no use without, where this column did not answer that.
         """
         answer_id, job, refusal = new_id(), None, None
         try:
@@ -132,7 +132,7 @@ class Booking:
         except ByokError as error:
             refusal = error
         else:
-            anew = functools.partial(self._anew, question, column, needs_parent=needs_parent)
+            anew = functools.partial(self._anew, question, column, needs=needs)
             call: ChatCall | functools.partial[ChatCall] = anew
             if after is None:
                 messages = _messages(column.system_prompt, memory, question)
@@ -149,7 +149,7 @@ class Booking:
         _ADD_ANSWER.run(self._connection, row)
         return Booked(answer_id, job, refusal)
 
-    def _anew(self, question: Question, column: ColumnView, *, needs_parent: bool) -> ChatCall:
+    def _anew(self, question: Question, column: ColumnView, *, needs: UUID | None) -> ChatCall:
         """The call when its turn has come: the history may be longer by then, and the key or the plan another.
 
         Raises:
@@ -164,8 +164,8 @@ class Booking:
                 )
         except ByokError as error:
             raise NotSentError(f"Not sent. {error.message}", next_step=error.next_step) from None
-        before = memory.turns.get(question.parent_id) if question.parent_id else None
-        if needs_parent and not (before and before.text):
+        before = memory.turns.get(needs) if needs else None
+        if needs and not (before and before.text):
             raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
         call = ready(route, _messages(column.system_prompt, memory, question), column.parameters)
         return call if isinstance(call, ChatCall) else call()

@@ -17,26 +17,37 @@ MOST_TURNS: Final = 200  # of a run that is asked anew
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """One message.
+
+    Attributes:
+        to: the columns that are asked; None means all.
+        repeats: how often each is asked, once more each time it has answered.
+    """
+
+    text: str
+    to: Collection[UUID] | None = None
+    repeats: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What is to be asked, and where.
 
     Attributes:
-        texts: asked one after the other, each once the one before is answered.
-        conversation_id: None opens a new conversation, of the chatbot with `chatbot_id`.
+        asks: asked one after the other, each column once it has answered the one before.
         columns: what the conversation's columns are from now on.
-        to: the columns that are asked; None means all.
+        conversation_id: None opens a new conversation, of the chatbot with `chatbot_id`.
         after: the turn on which it follows; None means the newest. `instead_of`: the turn whose place it takes.
-        repeats: how often each column is asked, once more each time it has answered.
+        title: of a new conversation; empty means after its first message.
     """
 
-    texts: Sequence[str]
+    asks: Sequence[Ask]
     columns: Sequence[ColumnSetup]
     conversation_id: UUID | None = None
     chatbot_id: UUID | None = None
-    to: Collection[UUID] | None = None
     after: UUID | None = None
     instead_of: UUID | None = None
-    repeats: int = 1
     title: str = ""
 
     def checked(self) -> Self:
@@ -45,11 +56,11 @@ class Message:
         Raises:
             InvalidInputError: a text, their number or the repeats are none that can be asked.
         """
-        if not 1 <= len(self.texts) <= MOST_TURNS:
+        if not 1 <= len(self.asks) <= MOST_TURNS:
             raise InvalidInputError(f"A run has 1 to {MOST_TURNS} messages.", field="text")
-        if not 1 <= self.repeats <= MOST_REPEATS:
+        if any(not 1 <= ask.repeats <= MOST_REPEATS for ask in self.asks):
             raise InvalidInputError(f"A model is asked 1 to {MOST_REPEATS} times.", field="repeats")
-        return replace(self, texts=[message(text) for text in self.texts])
+        return replace(self, asks=[replace(ask, text=message(ask.text)) for ask in self.asks])
 
 
 def message(text: str) -> str:

@@ -1,21 +1,16 @@
-"""Writes tables as CSV that no spreadsheet executes: text that begins like a formula is defused, numbers are not."""
+"""A month's usage as CSV: the table as on the screen, the total last. Refuses to round what it writes."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from byok.services.spreadsheet import Cell, to_csv
 
 if TYPE_CHECKING:
     from byok.core.ledger_figures import Figures
     from byok.services.usage import UsageTable
 
-Cell = str | int | Decimal | None
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # spreadsheets take the wide forms too
-BLANK = " \u00a0\ufeff"  # what some of them skip before they look
 HEAD = (
     "Month (UTC)",
     "Provider",
@@ -32,14 +27,6 @@ HEAD = (
     "Plan errors",
     "Answers",
 )
-
-
-def to_csv(rows: Iterable[Iterable[Cell]]) -> bytes:
-    """Rows as UTF-8 CSV. None is an empty cell; a number is written without an exponent."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([_cell(cell) for cell in row] for row in rows)
-    # With the mark, spreadsheets read UTF-8 as UTF-8.
-    return out.getvalue().encode("utf-8-sig")
 
 
 def table_csv(table: UsageTable) -> bytes:
@@ -63,13 +50,3 @@ def _figures(byok: Figures, plan: Figures) -> tuple[Cell, ...]:
         plan.tokens_out,
         plan.errors,
     )
-
-
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    if isinstance(cell, int):
-        return str(cell)
-    return f"'{cell}" if cell.lstrip(BLANK).startswith(FORMULA) else cell

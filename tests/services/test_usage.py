@@ -15,8 +15,8 @@ from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
+from byok.services.spreadsheet import to_csv
 from byok.services.usage import usd
-from byok.services.usage_csv import to_csv
 from tests.fake_provider import refuse
 from tests.run_world import BYOK, PLAN, Author
 from tests.services.talk_world import TalkWorld, talk_world
