@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import streamlit as st
 from web.markdown import pygments_css, render
 
 ASSETS = Path(__file__).parent / "assets"
+ALL = -1  # as in live.js
 
 
 def _asset(name: str) -> str:
@@ -50,8 +52,12 @@ _live = st.components.v2.component(
     js=_asset("live.js"),
     isolate_styles=True,
 )
+_keys = st.components.v2.component("byok.keys", js=_asset("keys.js"))
 _answer = st.components.v2.component(
-    "byok.answer", html='<div class="answer"></div>', js=_asset("answer.js"), isolate_styles=False
+    "byok.answer",
+    html='<div class="answer" role="log" aria-live="off"></div>',
+    js=_asset("answer.js"),
+    isolate_styles=False,
 )
 
 
@@ -69,22 +75,40 @@ def watch_session(person_id: UUID | None) -> None:
     _watch(key="watch-session", height=1, data={"person": str(person_id) if person_id else None})
 
 
-def live_answer(answer_id: UUID, url: str, *, on_ended: Callable[[], None]) -> None:
+def live_answer(answer_id: UUID, url: str, *, place: int, label: str, on_ended: Callable[[], None]) -> None:
     """Shows a running answer as it grows; `on_ended` runs once it is no longer running.
 
     Args:
-        url: the event stream of all answers that run on this page (`web.stream.url`), so that they share one.
+        url: the event stream of all answers that run on this page (`web.stream`), so that they share one.
+        place: the answer's place in that stream.
+        label: what it is, for a screen reader.
     """
-    _live(key=f"live-{answer_id}", data={"url": url, "answer": str(answer_id)}, on_ended_change=on_ended)
+    data = {"url": url, "place": place, "label": label}
+    _live(key=f"live-{answer_id}", data=data, on_ended_change=on_ended)
 
 
-def finished_answer(answer_id: UUID, text: str) -> None:
-    """Shows a finished answer, drawn as it was while it ran, now with its formulas. The page has `answer_css`."""
+def when_all_ended(url: str, *, key: str, on_ended: Callable[[], None]) -> None:
+    """Shows nothing; `on_ended` runs once all answers of an event stream have ended."""
+    _live(key=f"ended-{key}", data={"url": url, "place": ALL, "label": "all answers"}, on_ended_change=on_ended)
+
+
+def keyboard(*, sent: int) -> None:
+    """Lets the Playground be used by keyboard; gives the input the focus whenever `sent` has changed."""
+    _keys(key="keyboard", height=1, data={"sent": sent})
+
+
+def finished_answer(answer_id: UUID, text: str, *, label: str) -> None:
+    """Shows a finished answer, drawn as it was while it ran, now with its formulas. The page has `answer_css`.
+
+    Args:
+        label: what it is, for a screen reader.
+    """
     html = _html(text)
     if "<math" in html:
-        _answer(key=f"answer-{answer_id}", data={"html": html})
+        _answer(key=f"answer-{answer_id}", data={"html": html, "label": label})
     elif html:
-        st.html(f'<div class="answer">{html}</div>')
+        # Its own scrolling parts can be reached by keyboard; a screen reader is not told of it piece by piece.
+        st.html(f'<div class="answer" role="log" aria-live="off" aria-label="{escape(label, quote=True)}">{html}</div>')
 
 
 @functools.lru_cache(maxsize=128)

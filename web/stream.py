@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from byok.core.live import Live, wait_any
 from byok.ground.errors import ByokError
 from byok.services.access import Actor
+from byok.services.conversation_views import TurnView
 from web.house import COOKIE, workbench
 from web.markdown import Blocks
 from web.parts import plain
@@ -29,14 +31,39 @@ PATH = "/app/stream"
 FRAME = 1 / 30  # seconds between events at the most; the eye wants no more
 REMOTE_POLL = 0.5  # seconds between looks at an answer that another process writes
 SHARE = 8  # a text that is costly to render is rendered less often: at most an eighth of the loop's time goes into it
-MOST = 64  # answers on one connection: more than eight columns in a race of five
+MOST_TURNS = 256  # messages on one connection
+MOST_ANSWERS = 1024
 LOOK_AGAIN = 5.0  # seconds after which the session is asked for again: signing out ends its streams too
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
 
-def url(answer_ids: Sequence[UUID]) -> str:
-    """The address at which these answers are streamed, all over one connection."""
-    return f"{PATH}?answers={','.join(str(one) for one in answer_ids)}"
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the answers to some messages are streamed, all over one connection: `url`, and the place of each in it.
+
+    It stays the same while they end one after the other, so that nothing is sent twice.
+    """
+
+    url: str
+    places: Mapping[UUID, int]
+
+
+def address(turns: Iterable[TurnView]) -> Address:
+    """The address for these messages; their answers in the order in which they were asked for."""
+    turns = list(turns)[:MOST_TURNS]
+    ids = [answer.id for turn in turns for answer in turn.answers]
+    named = ",".join(f"{turn.id}.{len(turn.answers)}" for turn in turns)
+    return Address(f"{PATH}?turns={named}", {answer_id: place for place, answer_id in enumerate(ids)})
+
+
+def _named(query: str) -> list[tuple[UUID, int]]:
+    """The messages of an address, each with how many answers it has a place for.
+
+    Raises:
+        ValueError: it names none.
+    """
+    pairs = [one.partition(".") for one in query.split(",")]
+    return [(UUID(turn), int(count)) for turn, _, count in pairs][:MOST_TURNS]
 
 
 class _Watched:
@@ -96,6 +123,15 @@ def _kept(actor: Actor, answer_id: UUID) -> tuple[str, bool]:
     return answer.text, answer.running
 
 
+def _running(actor: Actor, answer_ids: Sequence[UUID]) -> set[UUID]:
+    """Those that another process still writes."""
+    try:
+        answers = workbench().conversations.answers(actor, answer_ids) if answer_ids else []
+    except ByokError:
+        return set()
+    return {answer.id for answer in answers if answer.running}
+
+
 async def events(
     token: str, actor: Actor, answer_ids: Sequence[UUID], *, look_again: float = LOOK_AGAIN
 ) -> AsyncIterator[str]:
@@ -104,6 +140,7 @@ async def events(
     looked = time.monotonic()
     watched = [_Watched(place, one, bench.runner.live(one)) for place, one in enumerate(answer_ids)]
     first = True
+    open_elsewhere = await run_in_threadpool(_running, actor, [w.answer_id for w in watched if w.live is None])
     while True:
         if time.monotonic() > looked + look_again:
             if await run_in_threadpool(bench.sessions.whois, token) is None:
@@ -117,6 +154,8 @@ async def events(
                 now = one.live.snapshot()
                 one.version = now.version
                 text, running = now.text or _noted(now.note), now.state == "running"
+            elif first and one.answer_id not in open_elsewhere:
+                text, running = "", False  # ended before: whoever shows it has it from the database
             else:
                 text, running = await run_in_threadpool(_kept, actor, one.answer_id)
             event = one.event(text, running=running, first=first)
@@ -139,7 +178,7 @@ async def events(
 
 
 async def stream(request: Request) -> Response:
-    """`GET ?answers=ID,ID`: an event stream for the signed-in reader.
+    """`GET ?turns=ID.COUNT,ID.COUNT`: an event stream of so many answers to each message, for the signed-in reader.
 
     400 for ids that are none, 401 without a session, 404 for an answer that is not the reader's to read.
     """
@@ -148,16 +187,17 @@ async def stream(request: Request) -> Response:
     if not token or who is None:
         return JSONResponse({"error": "signed out"}, 401)
     try:
-        wanted = [UUID(one) for one in request.query_params.get("answers", "").split(",")]
+        wanted = _named(request.query_params.get("turns", ""))
     except ValueError:
         return JSONResponse({"error": "no such answer"}, 400)
     try:
-        await run_in_threadpool(workbench().conversations.check, who.actor, wanted[:MOST])
+        found = await run_in_threadpool(workbench().conversations.places, who.actor, {turn for turn, _ in wanted})
     except ByokError:
         return JSONResponse({"error": "no such answer"}, 404)
+    answers = [answer for turn, count in wanted for answer in found[turn][:count]][:MOST_ANSWERS]
     # X-Accel-Buffering: a reverse proxy must hand events on at once.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(events(token, who.actor, wanted[:MOST]), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events(token, who.actor, answers), media_type="text/event-stream", headers=headers)
 
 
 ROUTES = [Route(PATH, stream, methods=["GET"])]

@@ -180,14 +180,16 @@ class Conversations:
             readers.check(session.connection(), readers.readable(actor), conversation_id)
             return readers.running(session.connection(), conversation_id)
 
-    def check(self, actor: Actor, answer_ids: Collection[UUID]) -> None:
-        """Passes where the actor may read all of these answers."""
+    def places(self, actor: Actor, turn_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+        """The ids of the answers to each of these messages, oldest first."""
         with self._db.read() as session:
-            self._admit_answers(session.connection(), actor, answer_ids)
+            admit(session, actor, self._plans)
+            return readers.answers_to(session.connection(), readers.readable(actor), turn_ids)
 
     def live(self, actor: Actor, answer_id: UUID) -> Live | None:
         """The growing answer's buffer, where this process writes it; else None, and `answer` has what there is."""
-        self.check(actor, [answer_id])
+        with self._db.read() as session:
+            self._admit_answers(session.connection(), actor, [answer_id])
         return self._runner.live(answer_id)
 
     def stop(self, actor: Actor, *answer_ids: UUID) -> None:

@@ -60,3 +60,22 @@ def running(connection: sa.Connection, conversation_id: UUID) -> tuple[UUID, ...
     query = sa.select(ANSWERS.c.id).join(TURNS, ANSWERS.c.turn_id == TURNS.c.id)
     query = query.where(TURNS.c.conversation_id == conversation_id, ANSWERS.c.state == "running")
     return tuple(connection.execute(query.order_by(ANSWERS.c.id)).scalars())
+
+
+def answers_to(
+    connection: sa.Connection, which: sa.ColumnElement[bool], turn_ids: Collection[UUID]
+) -> dict[UUID, tuple[UUID, ...]]:
+    """The ids of the answers to each of these messages, oldest first.
+
+    Raises:
+        NotFoundError: one of the messages is in no conversation that is among `which`.
+    """
+    wanted = sa.select(TURNS.c.id, ANSWERS.c.id).select_from(TURNS.join(CONVERSATIONS).outerjoin(ANSWERS))
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for turn_id, answer_id in connection.execute(
+        wanted.where(TURNS.c.id.in_(turn_ids), which).order_by(ANSWERS.c.created_at, ANSWERS.c.id)
+    ):
+        found[turn_id] = (*found.get(turn_id, ()), *([answer_id] if answer_id else []))
+    if found.keys() != set(turn_ids):
+        raise NotFoundError("There is no such message.")
+    return found

@@ -10,5 +10,5 @@ PLAIN = "Some `code`, a [link](https://a.example) for $5 and $10.\n\n```python\n
 MATH = PLAIN + "\nSo $x^2$ and\n\n$$\n\\frac{a}{b}\n$$\n\nbut $\\nosuch{x}$.\n"
 
 st.html(f"<style>{elements.answer_css()}</style>")
-elements.finished_answer(UUID(int=1), PLAIN)
-elements.finished_answer(UUID(int=2), MATH)
+elements.finished_answer(UUID(int=1), PLAIN, label="Plain")
+elements.finished_answer(UUID(int=2), MATH, label="Formulas")

@@ -17,7 +17,7 @@ def _page() -> None:
 
     from web import elements
 
-    elements.finished_answer(UUID(int=1), st.session_state["text"])
+    elements.finished_answer(UUID(int=1), st.session_state["text"], label="Answer")
 
 
 def shown(text: str) -> AppTest:

@@ -1,41 +1,62 @@
 // Shows one running answer. All answers on a page share one EventSource (a browser allows only six connections
-// to a host), held in a registry by URL; each element listens for its own answer id.
+// to a host), held in a registry by URL; each element listens for its own place in that stream.
 // An event carries changed blocks as [index, keep, rest]: the first `keep` characters of that block's HTML stay.
 const streams = (globalThis.__byokStreams ??= new Map());
 
 const SHORTEST_WAIT = 1000; // milliseconds
 const LONGEST_WAIT = 30000;
+const ASK_AGAIN = [4000, 8000, 16000]; // after these the page did not hear that an answer has ended: load it anew
+const ALL = -1; // the place of whoever waits for the end of all
 
 function connect(url, stream) {
   const source = (stream.source = new EventSource(url));
   source.onmessage = (event) => {
     stream.wait = SHORTEST_WAIT;
-    const message = JSON.parse(event.data);
-    stream.listeners.get(message.a)?.(message);
+    take(stream, JSON.parse(event.data));
   };
   source.addEventListener("bye", () => {
     source.close();
     if (streams.get(url) === stream) streams.delete(url);
+    stream.over = true;
+    stream.listeners.get(ALL)?.([], true);
   });
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return; // a lost connection: the browser tries again by itself
     // It gives up on an answer that is no stream, e.g. a proxy's page: the app may know more, and we try again.
-    for (const listener of [...stream.listeners.values()]) listener({ lost: 1 });
+    for (const listener of [...stream.listeners.values()]) listener([], true);
     setTimeout(() => streams.get(url) === stream && connect(url, stream), stream.wait);
     stream.wait = Math.min(2 * stream.wait, LONGEST_WAIT);
   };
 }
 
-function join(url, answer, listener) {
+function take(stream, message) {
+  const answer = answerAt(stream, message.a);
+  if (message.reset) answer.blocks = [];
+  const changed = (message.b ?? []).map(([index, keep, rest]) => {
+    answer.blocks[index] = (answer.blocks[index] ?? "").slice(0, keep) + rest;
+    return index;
+  });
+  answer.ended ||= Boolean(message.end);
+  stream.listeners.get(message.a)?.(message.reset ? null : changed, answer.ended);
+}
+
+function answerAt(stream, place) {
+  if (!stream.answers.has(place)) stream.answers.set(place, { blocks: [], ended: false });
+  return stream.answers.get(place);
+}
+
+function join(url, place, listener) {
   let stream = streams.get(url);
   if (!stream) {
-    stream = { source: null, listeners: new Map(), wait: SHORTEST_WAIT };
+    stream = { source: null, listeners: new Map(), answers: new Map(), wait: SHORTEST_WAIT, over: false };
     streams.set(url, stream);
     connect(url, stream);
   }
-  stream.listeners.set(answer, listener);
+  stream.listeners.set(place, listener);
+  // What came before this element stood here, or stood here again, is not sent a second time.
+  if (place !== ALL) listener(null, answerAt(stream, place).ended);
   return () => {
-    if (stream.listeners.get(answer) === listener) stream.listeners.delete(answer);
+    if (stream.listeners.get(place) === listener) stream.listeners.delete(place);
     if (stream.listeners.size === 0) {
       stream.source.close();
       if (streams.get(url) === stream) streams.delete(url);
@@ -43,41 +64,45 @@ function join(url, answer, listener) {
   };
 }
 
-function draw(root, blocks, changes) {
-  for (const [index, keep, rest] of changes) {
-    while (blocks.length <= index) {
-      const element = document.createElement("div");
-      root.append(element);
-      blocks.push({ element, html: "" });
-    }
-    const block = blocks[index];
-    block.html = block.html.slice(0, keep) + rest;
-    block.element.innerHTML = block.html; // sanitised on the server
+// Draws the changed blocks, or all of them where `changed` is null.
+function draw(root, blocks, changed) {
+  if (changed === null) root.querySelectorAll(":scope > :not(.waiting)").forEach((element) => element.remove());
+  if (blocks.length) root.querySelector(".waiting")?.remove();
+  const elements = root.children;
+  for (const index of changed ?? blocks.keys()) {
+    while (elements.length <= index) root.append(document.createElement("div"));
+    elements[index].innerHTML = blocks[index] ?? ""; // sanitised on the server
   }
 }
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
   const root = parentElement.querySelector(".live");
-  const state = (root.__live ??= { url: null, blocks: [] });
-  state.ended = () => setTriggerValue("ended", data.answer);
+  const state = (root.__live ??= { url: null, timer: null });
+  root.hidden = data.place === ALL;
+  root.setAttribute("aria-label", data.label);
+  const tell = (tries) => {
+    if (tries > ASK_AGAIN.length) return location.reload();
+    state.timer = setTimeout(() => tell(tries + 1), ASK_AGAIN[tries] ?? SHORTEST_WAIT);
+    setTriggerValue("ended", `${data.label} ${tries}`);
+  };
+  state.ended = () => {
+    if (state.timer === null) tell(0);
+  };
   if (state.url !== data.url) {
     state.leave?.();
     state.url = data.url;
-    state.leave = join(data.url, data.answer, (message) => {
-      if (message.reset) {
-        state.blocks = [];
-        root.querySelectorAll(":scope > :not(.waiting)").forEach((element) => element.remove());
+    state.leave = join(data.url, data.place, (changed, ended) => {
+      if (data.place !== ALL) draw(root, streams.get(data.url)?.answers.get(data.place)?.blocks ?? [], changed);
+      if (ended) {
+        root.setAttribute("aria-busy", "false");
+        state.ended();
       }
-      if (message.b?.length) {
-        root.querySelector(".waiting")?.remove();
-        draw(root, state.blocks, message.b);
-      }
-      if (message.end) root.setAttribute("aria-busy", "false");
-      if (message.end || message.lost) state.ended();
     });
   }
   return () => {
+    clearTimeout(state.timer);
+    state.timer = null;
     state.leave?.();
     state.url = null;
   };
