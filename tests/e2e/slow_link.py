@@ -158,7 +158,7 @@ class SlowLink:
             await delivery
             if not sink.is_closing():
                 sink.write_eof()
-        except ConnectionError:
+        except OSError:  # also where the sink went while it was being ended
             _reset(sink)
         finally:
             delivery.cancel()
