@@ -1,4 +1,4 @@
-"""Playground: pick a chatbot or none, pick a model for each message, ask, and read the answer as it is written."""
+"""Playground: one message to one model, or to eight side by side; who pays, what it cost and how fast it was."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import streamlit as st
 from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError
 from byok.services.chatbots import ChatbotView
-from byok.services.conversation_views import ConversationView
+from byok.services.columns import ColumnSetup
+from byok.services.conversation_views import ConversationView, ThreadView
 from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
-from web import conversation_list, model_picker, parts, thread
+from web import conversation_list, elements, model_picker, parts
 from web.house import signed_in, workbench
+from web.playground import keeping, race, sending, setups, turns
 
 PROMPTS = (
     "Rewrite this so that it is friendly: Your request was denied.",
@@ -27,51 +29,66 @@ NO_CHATBOT = ""
 def page() -> None:
     """Draws the page for who is signed in."""
     who = signed_in()
-    current = _current(who)
-    _head(current)
+    thread = _current(who)
+    current = thread.conversation if thread else None
+    branch = turns.shown_branch(thread) if thread else ()
+    leaf = branch[-1].id if branch else None
+    _head(who, thread, leaf)
     conversation_list.draw(who, current.id if current else None)
-    bots = workbench().chatbots.list(who.actor)
     menu = workbench().models.menu(who.actor)
-    left, right = st.columns([2, 3])
-    with left:
-        bot = _pick_chatbot(bots, current)
-    with right:
-        choice = _pick_model(menu, bot, current)
-    _who_pays(who, menu, bot, current, choice)
-    if current is not None:
-        thread.draw(current.id)
+    if thread is not None and not thread.conversation.mine:
+        keeping.reader(thread)
+        turns.draw(thread, branch, menu, follow=False)
+        return
+    bots = workbench().chatbots.list(who.actor)
+    bot, columns = _set_up(who, menu, bots, thread)
+    if thread is not None and branch:
+        turns.draw(thread, branch, menu, follow=True)
     else:
-        _empty(choice)
-    _unsent(who, current, bot, choice)
-    text = st.chat_input("Ask something", key="ask", disabled=choice is None)
-    text = text or st.session_state.pop("suggested", None)
-    if text and choice is not None:
-        _ask(who, current, bot, choice, str(text))
+        _empty(ready=bool(columns.ready))
+    _write(who, columns, thread, bot.id if bot else None, leaf)
 
 
-def _current(who: Identity) -> ConversationView | None:
+def _current(who: Identity) -> ThreadView | None:
     wanted = st.query_params.get("conversation")
     if not wanted:
         return None
     try:
-        return workbench().conversations.get(who.actor, UUID(wanted))
+        return workbench().conversations.thread(who.actor, UUID(wanted))
     except (ByokError, ValueError):
         st.query_params.clear()
         st.info("That conversation is not here any more, or not yours.", icon=":material/info:")
         return None
 
 
-def _head(current: ConversationView | None) -> None:
+def _head(who: Identity, thread: ThreadView | None, leaf: UUID | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Playground", anchor=False, width="content")
-        if current is not None:
-            with st.container(horizontal=True, width="content"):
-                if st.button("Rename", icon=":material/edit:", key="rename"):
-                    conversation_list.rename(current.id, current.title, parts.opening("rename"))
-                if st.button("Delete", icon=":material/delete:", key="delete-conversation"):
-                    conversation_list.delete(current.id, current.title)
-    if current is not None:
-        st.markdown(f"**{parts.plain(current.title)}**")
+        keeping.tools(who, thread, leaf)
+    if thread is not None:
+        st.markdown(f"**{parts.plain(thread.conversation.title)}**")
+
+
+def _set_up(
+    who: Identity, menu: Menu, bots: list[ChatbotView], thread: ThreadView | None
+) -> tuple[ChatbotView | None, setups.Columns]:
+    """The chatbot and the columns, and who pays for them."""
+    current = thread.conversation if thread else None
+    left, right = st.columns([2, 3])
+    with left:
+        bot = _pick_chatbot(bots, current)
+    default = _default(menu, bot, current)
+    kept = setups.initial(menu, bot, thread, default=default)
+    if len(kept) > 1:
+        outlook = workbench().forecasts.look(who.actor, kept)
+        setups.draw_strip(who, menu, kept, outlook, thread=thread, bot=bot)
+        _who_pays_for_the_rest(menu, kept)
+        return bot, setups.Columns(kept, missing=sum(one.model is None for one in kept))
+    with right:
+        columns = setups.draw_one(who, menu, kept[0], thread=thread, bot=bot, default=default)
+    choice = _choice(menu, columns.ready[0]) if columns.ready else None
+    _who_pays(who, menu, bot, current, choice)
+    return bot, columns
 
 
 def _pick_chatbot(bots: list[ChatbotView], current: ConversationView | None) -> ChatbotView | None:
@@ -90,12 +107,6 @@ def _pick_chatbot(bots: list[ChatbotView], current: ConversationView | None) -> 
     return next((bot for bot in bots if bot.id == chosen), None)
 
 
-def _pick_model(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:
-    default = _default(menu, bot, current)
-    key = f"model-{current.id if current else 'new'}-{bot.id if bot else 'none'}"
-    return model_picker.pick(menu, key=key, current=default, title="Model (for each message)")
-
-
 def _default(menu: Menu, bot: ChatbotView | None, current: ConversationView | None) -> ModelChoice | None:
     """What is chosen at first. None where the model that was meant is gone: another one may be paid by another."""
     if current is not None and current.model is not None:
@@ -103,6 +114,10 @@ def _default(menu: Menu, bot: ChatbotView | None, current: ConversationView | No
     if bot is not None:
         return menu.find(bot.model, key_id=bot.key_id) if bot.model else None
     return menu.choices[0] if menu.choices else None
+
+
+def _choice(menu: Menu, setup: ColumnSetup) -> ModelChoice | None:
+    return menu.find(setup.model, key_id=setup.key_id) if setup.model else None
 
 
 def _who_pays(
@@ -130,9 +145,21 @@ def _who_pays(
     model_picker.notes(menu)
 
 
-def _empty(choice: ModelChoice | None) -> None:
+def _who_pays_for_the_rest(menu: Menu, kept: list[ColumnSetup]) -> None:
+    gone = [str(number) for number, setup in enumerate(kept, 1) if _choice(menu, setup) is None]
+    if gone:
+        which = f"Column {gone[0]}" if len(gone) == 1 else f"Columns {', '.join(gone)}"
+        st.warning(
+            f"{which} cannot be asked: the model is gone. Click it to choose another one, or remove it; none is chosen "
+            "for you.",
+            icon=":material/warning:",
+        )
+    model_picker.notes(menu)
+
+
+def _empty(*, ready: bool) -> None:
     with st.container(border=True):
-        if choice is None:
+        if not ready:
             st.markdown(":material/forum: **Choose a model above, then ask.**")
             return
         st.markdown(":material/forum: **Ask something, or try one of these**")
@@ -141,43 +168,30 @@ def _empty(choice: ModelChoice | None) -> None:
                 st.session_state["suggested"] = prompt
 
 
-def _unsent(
-    who: Identity, current: ConversationView | None, bot: ChatbotView | None, choice: ModelChoice | None
+def _write(
+    who: Identity, columns: setups.Columns, thread: ThreadView | None, chatbot: UUID | None, leaf: UUID | None
 ) -> None:
-    """A message that was refused is kept, with the reason, until it is sent or dropped."""
-    unsent = st.session_state.get("unsent")
-    if unsent is None:
+    """The input, with what is to be known before sending; what was refused is kept until it is sent or dropped."""
+    ready = columns.ready
+    refused = sending.unsent()
+    with st.bottom:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            to = sending.whom(columns.setups)
+            if len(ready) > 0 and st.button("Fair race", icon=":material/flag:", type="tertiary", key="race"):
+                race.dialog(ready, thread, chatbot, leaf, parts.opening("race"))
+        if ready:
+            outlook = workbench().forecasts.look(
+                who.actor, ready, conversation_id=thread.conversation.id if thread else None, after=leaf
+            )
+            sending.before(outlook, to, columns.setups)
+    text = st.chat_input("Ask something", key="ask", disabled=not ready)
+    text = text or st.session_state.pop("suggested", None) or (refused[0] if refused and refused[1] else None)
+    elements.keyboard(sent=int(st.session_state.get("sent", 0)))
+    if not text or not ready:
         return
-    problem, text = unsent
-    with st.container(border=True):
-        parts.error(problem)
-        st.caption("Your message was not sent. It is kept here:")
-        st.text(text)
-        with st.container(horizontal=True):
-            if st.button("Send again", type="primary", icon=":material/send:", disabled=choice is None) and choice:
-                _ask(who, current, bot, choice, text)
-            if st.button("Drop it", icon=":material/close:"):
-                st.session_state.pop("unsent")
-                st.rerun()
-
-
-def _ask(
-    who: Identity, current: ConversationView | None, bot: ChatbotView | None, choice: ModelChoice, text: str
-) -> None:
-    try:
-        asked = workbench().conversations.ask(
-            who.actor,
-            conversation_id=current.id if current else None,
-            chatbot_id=bot.id if bot else None,
-            text=text,
-            model=choice.name,
-            key_id=choice.key_id,
-        )
-    except ByokError as problem:
-        st.session_state["unsent"] = (problem, text)
-    else:
-        st.session_state.pop("unsent", None)
-        st.query_params["conversation"] = str(asked.conversation_id)
+    problem = sending.send(who, columns.setups, str(text), thread=thread, chatbot=chatbot, leaf=leaf, to=to)
+    if problem is not None:
+        st.session_state["unsent"] = (problem, str(text))
     st.rerun()
 
 

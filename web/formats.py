@@ -42,6 +42,32 @@ def milliseconds(value: int | None) -> str:
     return f"{value} ms" if value < 1000 else f"{value / 1000:.1f} s"
 
 
+def whole_ms(value: int | None) -> str:
+    """A duration to the millisecond, for figures that are compared: `320 ms`, `4,217 ms`."""
+    return DASH if value is None else f"{value:,} ms"
+
+
+def rate(value: Decimal | None) -> str:
+    """Tokens a second, with one place: `84.2`."""
+    return DASH if value is None else f"{value:,}"
+
+
+def exact(pico: int | None) -> str:
+    """Pico-dollars as US dollars, every place that is not zero: `$0.0001226`."""
+    return DASH if pico is None else f"${_plain(Decimal(pico) / PICO)}"
+
+
+def about(pico: int | None) -> str:
+    """The same, marked as an estimate: `≈ $0.0001226`; a dash where it is not known."""
+    return DASH if pico is None else f"≈ {exact(pico)}"
+
+
+def _plain(value: Decimal) -> str:
+    whole, _, places = f"{value:f}".partition(".")
+    places = places.rstrip("0")
+    return f"{int(whole):,}.{places}" if places else f"{int(whole):,}"
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """How long ago: `just now`, `5 min ago`, `3 h ago`, `2026-11-02`; a dash for never."""
     if moment is None:

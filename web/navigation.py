@@ -15,6 +15,7 @@ def run() -> None:
     # A Material symbol as page icon would be fetched from another origin; a file of ours is not.
     st.set_page_config(page_title="Aimy BYOK workbench", page_icon=str(elements.ASSETS / "icon.svg"), layout="wide")
     st.html(elements.ASSETS / "page.css")
+    st.html(f"<style>{elements.answer_css()}</style>")
     st.logo(str(elements.ASSETS / "logo.svg"), icon_image=str(elements.ASSETS / "icon.svg"), size="large")
     who = identity()
     # All pages are declared even when signed out, so that a deep link survives the sign-in.

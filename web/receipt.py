@@ -1,10 +1,14 @@
-"""What an answer took, in one line under it: who pays, tokens, times, cost. Unknown figures are a dash."""
+"""What an answer took, under it: who pays, times, tokens, cost, how it ended. Unknown figures are a dash.
+
+The figures are those of `services.numbers`, unrounded beyond what is rounded there, so that exports agree with them.
+"""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from byok.services.conversation_views import AnswerView, ReceiptView
+from byok.services.numbers import numbers_of
 from web import formats, parts
 
 
@@ -15,18 +19,20 @@ def who_pays(receipt: ReceiptView) -> str:
     return f"Plan · {receipt.provider}"
 
 
-def line(receipt: ReceiptView) -> str:
-    """The figures: tokens in and out, time to first token, duration, estimated cost."""
-    cost = formats.dollars(receipt.cost_pico) if receipt.source == "byok" else "plan message"
-    if receipt.source == "byok" and receipt.cost_pico is not None:
-        cost = f"≈ {cost}"
+def line(answer: AnswerView) -> str:
+    """The figures of an answer with a receipt, in one line."""
+    receipt, found = answer.receipt, numbers_of(answer)
+    own = receipt is not None and receipt.source == "byok"
+    reasoning = f" (reasoning {formats.count(found.tokens_reasoning)})" if found.tokens_reasoning else ""
     return " · ".join(
         (
-            f"{formats.count(receipt.tokens_in)} tokens in",
-            f"{formats.count(receipt.tokens_out)} out",
-            f"first token {formats.milliseconds(receipt.ttft_ms)}",
-            f"{formats.milliseconds(receipt.duration_ms)} in all",
-            f"cost {cost}" if receipt.source == "byok" else cost,
+            f"first token {formats.whole_ms(found.ttft_ms)}",
+            f"{formats.whole_ms(found.duration_ms)} in all",
+            f"{formats.rate(found.tokens_per_s)} tokens/s",
+            f"{formats.count(found.tokens_in)} tokens in",
+            f"{formats.count(found.tokens_out)} out{reasoning}",
+            f"cost {formats.about(found.cost_pico)}" if own else "plan message",
+            *([f"finish: {answer.finish_reason}"] if answer.finish_reason else []),
         )
     )
 
@@ -42,4 +48,4 @@ def draw(answer: AnswerView) -> None:
         st.badge(parts.plain(who_pays(receipt)), color="green" if own else "blue")
         other = "" if model == receipt.model else f" (answered by {parts.code(model)})"
         st.caption(parts.code(receipt.model) + other)
-    st.caption(parts.plain(line(receipt)))
+    st.caption(parts.plain(line(answer)))

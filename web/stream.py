@@ -77,7 +77,7 @@ class _Watched:
         self._blocks = Blocks()
         self._html: dict[int, str] = {}
 
-    def event(self, text: str, *, running: bool, first: bool) -> str | None:
+    def change(self, text: str, *, running: bool, first: bool) -> dict[str, Any] | None:
         """What the browser must change to show `text`; None where nothing did. `a` is the answer's place in the URL."""
         began = time.perf_counter()
         changes = [[index, *self._difference(index, html)] for index, html in self._blocks.feed(text)]
@@ -90,9 +90,7 @@ class _Watched:
         if not running:
             self.ended = True
             message["end"] = 1
-        if len(message) == 1:
-            return None
-        return f"data: {json.dumps(message, separators=(',', ':'), ensure_ascii=False)}\n\n"
+        return message if len(message) > 1 else None
 
     def _difference(self, index: int, html: str) -> tuple[int, str]:
         before = self._html.get(index, "")
@@ -146,7 +144,7 @@ async def events(
             if await run_in_threadpool(bench.sessions.whois, token) is None:
                 return
             looked = time.monotonic()
-        sent = False
+        changed: list[dict[str, Any]] = []
         for one in (w for w in watched if not w.ended):
             if one.live is not None:
                 if one.live.version == one.version:
@@ -158,15 +156,16 @@ async def events(
                 text, running = "", False  # ended before: whoever shows it has it from the database
             else:
                 text, running = await run_in_threadpool(_kept, actor, one.answer_id)
-            event = one.event(text, running=running, first=first)
-            if event is not None:
-                sent = True
-                yield event
+            change = one.change(text, running=running, first=first)
+            if change is not None:
+                changed.append(change)
         first = False
+        if changed:
+            yield f"data: {json.dumps(changed, separators=(',', ':'), ensure_ascii=False)}\n\n"
         if all(one.ended for one in watched):
             yield "event: bye\ndata: {}\n\n"
             return
-        if not sent:
+        if not changed:
             yield ": still here\n\n"
         await asyncio.sleep(max(FRAME, SHARE * sum(one.cost for one in watched if not one.ended)))
         open_lives = {w.live: w.version for w in watched if w.live is not None and not w.ended}

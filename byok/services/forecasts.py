@@ -28,12 +28,14 @@ from byok.services.access import Actor, Grant, admit
 from byok.services.booking import FindsRoutes
 from byok.services.columns import ColumnSetup
 from byok.services.history import Memory, read_memory
+from byok.services.messages import Ask
 
 MENUS = metadata.tables["model_menu"]
 MESSAGE: Final = 4_000
 """Characters of a message that is not written yet, for which a run's cost is bounded."""
 FRAME: Final = 16
 """Tokens that a chat's format adds to a message, at most."""
+UNWRITTEN: Final = (Ask("x" * MESSAGE),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,13 @@ class Forecasts:
         *,
         conversation_id: UUID | None = None,
         after: UUID | None = None,
-        repeats: int = 1,
-        text: str | None = None,
+        asks: Sequence[Ask] = UNWRITTEN,
     ) -> Outlook:
         """What asking these columns would come to now.
 
         Args:
-            after: the turn on which the message follows; None means the newest.
-            text: the message; None bounds it by `MESSAGE` characters of plain letters.
+            after: the turn on which the first message follows; None means the newest.
+            asks: one message after the other; without them, one of `MESSAGE` characters that is still to be written.
 
         Raises:
             NotFoundError: no such conversation, or another person's.
@@ -135,14 +136,22 @@ class Forecasts:
                     if conversation_id is not None
                     else Memory({})
                 )
-                tokens_in = _tokens(setup, memory, after or memory.newest, text)
-                one = self._one(connection, grant, setup, repeats=repeats, left=left, tokens_in=tokens_in)
+                said = [setup.system_prompt, *(m["content"] for m in memory.messages(after or memory.newest))]
+                mine = [ask for ask in asks if ask.to is None or setup.id in ask.to]
+                one = self._one(connection, grant, setup, mine, left=left, before=sum(map(_tokens, said)))
                 left -= one.messages
                 found.append(one)
         return Outlook(tuple(found), grant.plan.messages, used)
 
     def _one(
-        self, connection: sa.Connection, grant: Grant, setup: ColumnSetup, *, repeats: int, left: int, tokens_in: int
+        self,
+        connection: sa.Connection,
+        grant: Grant,
+        setup: ColumnSetup,
+        asks: Sequence[Ask],
+        *,
+        left: int,
+        before: int,
     ) -> Forecast:
         name = setup.model
         assert name is not None  # noqa: S101 - those without were left out
@@ -152,18 +161,23 @@ class Forecasts:
         except ByokError as error:
             return replace(blank, problem=str(error), runs=False)
         if name.source == "plan":
-            return _of_plan(blank, repeats=repeats, left=left)
+            return _of_plan(blank, wanted=sum(ask.repeats for ask in asks), left=left)
         blank = replace(blank, key_hint=route.key_hint)
         tokens_out = setup.parameters.max_tokens
         if tokens_out is None:
             tokens_out = self._window(connection, route.provider, name.model, route.key_id)
         if tokens_out is None:
             return replace(blank, why_unknown="no answer length is set")
-        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out)
-        found = self._price(route.provider, model=name.model, usage=usage, at=self._clock(), key_id=route.key_id)
-        if found is None:
-            return replace(blank, why_unknown="its price is not known")
-        return replace(blank, at_most_pico=found.cost_pico * repeats)
+        cost = 0
+        for ask in asks:
+            before += _tokens(ask.text)
+            usage = Usage(tokens_in=before, tokens_out=tokens_out)
+            found = self._price(route.provider, model=name.model, usage=usage, at=self._clock(), key_id=route.key_id)
+            if found is None:
+                return replace(blank, why_unknown="its price is not known")
+            cost += found.cost_pico * ask.repeats
+            before += tokens_out + FRAME  # the answer is part of what the next one is asked with
+        return replace(blank, at_most_pico=cost)
 
     def _window(self, connection: sa.Connection, provider: Provider, model: str, key_id: UUID | None) -> int | None:
         """The most tokens that an answer can have where its length is not set: what the model holds at all."""
@@ -179,21 +193,17 @@ class Forecasts:
             return name.provider_id
 
 
-def _of_plan(blank: Forecast, *, repeats: int, left: int) -> Forecast:
-    held = min(repeats, left)
-    if held == repeats:
+def _of_plan(blank: Forecast, *, wanted: int, left: int) -> Forecast:
+    held = min(wanted, left)
+    if held == wanted:
         return replace(blank, messages=held)
     if held:
-        problem = (
-            f"Only {held} of {repeats} can be asked: {held} plan {'message is' if held == 1 else 'messages are'} left."
-        )
-        return replace(blank, messages=held, problem=problem)
+        are = "message is" if held == 1 else "messages are"
+        return replace(blank, messages=held, problem=f"Only {held} of {wanted} can be asked: {held} plan {are} left.")
     problem = "This month's plan messages are used up, by the columns before it as well."
     return replace(blank, problem=f"{problem} {PlanUsedUpError.default_next_step}", runs=False)
 
 
-def _tokens(setup: ColumnSetup, memory: Memory, leaf: UUID | None, text: str | None) -> int:
+def _tokens(text: str) -> int:
     """Never fewer than will be sent: a token stands for one byte at least."""
-    said = [setup.system_prompt, *(one["content"] for one in memory.messages(leaf)), text if text is not None else ""]
-    length = sum(len(one.encode("utf-8", "replace")) + FRAME for one in said)
-    return length + (MESSAGE if text is None else 0)
+    return len(text.encode("utf-8", "replace")) + FRAME

@@ -1,18 +1,19 @@
 // Shows one running answer. All answers on a page share one EventSource (a browser allows only six connections
 // to a host), held in a registry by URL; each element listens for its own place in that stream.
-// An event carries changed blocks as [index, keep, rest]: the first `keep` characters of that block's HTML stay.
+// An event lists what changed in each answer: blocks as [index, keep, rest], of whose HTML `keep` characters stay.
 const streams = (globalThis.__byokStreams ??= new Map());
 
 const SHORTEST_WAIT = 1000; // milliseconds
 const LONGEST_WAIT = 30000;
 const ASK_AGAIN = [4000, 8000, 16000]; // after these the page did not hear that an answer has ended: load it anew
 const ALL = -1; // the place of whoever waits for the end of all
+const APART = 150; // milliseconds between two tellings
 
 function connect(url, stream) {
   const source = (stream.source = new EventSource(url));
   source.onmessage = (event) => {
     stream.wait = SHORTEST_WAIT;
-    take(stream, JSON.parse(event.data));
+    for (const change of JSON.parse(event.data)) take(stream, change);
   };
   source.addEventListener("bye", () => {
     source.close();
@@ -64,8 +65,25 @@ function join(url, place, listener) {
   };
 }
 
+// Streamlit sends what changes at one moment as one message, for one fragment of the page: the others would not hear.
+// So the page is told of one end after the other; the end of all takes the place of those that still wait.
+const tellings = (globalThis.__byokTellings ??= { waiting: [], timer: null });
+
+function tellInTurn(one, place) {
+  if (place === ALL) tellings.waiting = [];
+  tellings.waiting.push(one);
+  tellings.timer ??= setTimeout(tellNext, APART / 5);
+}
+
+function tellNext() {
+  const one = tellings.waiting.shift();
+  tellings.timer = one ? setTimeout(tellNext, APART) : null;
+  one?.();
+}
+
 // Draws the changed blocks, or all of them where `changed` is null.
 function draw(root, blocks, changed) {
+  const following = root.scrollHeight - root.scrollTop - root.clientHeight < 40; // unless somebody reads further up
   if (changed === null) root.querySelectorAll(":scope > :not(.waiting)").forEach((element) => element.remove());
   if (blocks.length) root.querySelector(".waiting")?.remove();
   const elements = root.children;
@@ -73,6 +91,7 @@ function draw(root, blocks, changed) {
     while (elements.length <= index) root.append(document.createElement("div"));
     elements[index].innerHTML = blocks[index] ?? ""; // sanitised on the server
   }
+  if (following) root.scrollTop = root.scrollHeight;
 }
 
 export default function (component) {
@@ -84,7 +103,7 @@ export default function (component) {
   const tell = (tries) => {
     if (tries > ASK_AGAIN.length) return location.reload();
     state.timer = setTimeout(() => tell(tries + 1), ASK_AGAIN[tries] ?? SHORTEST_WAIT);
-    setTriggerValue("ended", `${data.label} ${tries}`);
+    tellInTurn(() => state.timer !== null && setTriggerValue("ended", tries), data.place);
   };
   state.ended = () => {
     if (state.timer === null) tell(0);

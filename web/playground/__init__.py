@@ -1,0 +1,1 @@
+"""The pieces of the Playground, a room each: columns, cards, turns, numbers, what is sent and what is kept."""

@@ -1,0 +1,201 @@
+"""Which columns stand side by side: one picker for one model, a strip of them for several, a dialog to set each.
+
+Before its first message a conversation's columns live in this tab alone; from then on they are kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID
+
+import streamlit as st
+
+from byok.core.model_names import ModelName
+from byok.core.parameters import Parameters
+from byok.ground.errors import ByokError
+from byok.ground.ids import new_id
+from byok.services.chatbots import ChatbotView
+from byok.services.columns import MOST_COLUMNS, ColumnSetup
+from byok.services.conversation_views import ThreadView
+from byok.services.forecasts import Outlook
+from byok.services.model_choices import Menu, ModelChoice
+from byok.services.sessions import Identity
+from web import model_picker, parts
+from web.house import signed_in, workbench
+from web.playground import parameters
+
+PICKER = "Model (for each message)"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The page's columns, as far as they can be asked: `missing` counts those whose model is gone or not chosen."""
+
+    setups: list[ColumnSetup]
+    missing: int
+
+    @property
+    def ready(self) -> list[ColumnSetup]:
+        """Those that have a model."""
+        return [setup for setup in self.setups if setup.model is not None]
+
+
+def initial(
+    menu: Menu, bot: ChatbotView | None, thread: ThreadView | None, *, default: ModelChoice | None
+) -> list[ColumnSetup]:
+    """The columns as they are kept, or as this tab has set them up before the first message."""
+    if thread is not None:
+        kept = [column.setup for column in thread.columns if not column.removed]
+        # A model that is gone leaves its place empty: nobody is moved to another one.
+        return [
+            setup if setup.model and menu.find(setup.model, key_id=setup.key_id) else replace(setup, model=None)
+            for setup in kept
+        ]
+    key = _draft_key(bot.id if bot else None)
+    if key not in st.session_state:
+        of_bot = Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens) if bot else Parameters()
+        name, key_id = (default.name, default.key_id) if default else (None, None)
+        st.session_state[key] = [ColumnSetup(name, key_id, of_bot, bot.system_prompt if bot else "")]
+    return list(st.session_state[key])
+
+
+def forget(chatbot: UUID | None) -> None:
+    """The first message is sent: the columns are kept with the conversation now."""
+    st.session_state.pop(_draft_key(chatbot), None)
+
+
+def draw_one(
+    who: Identity,
+    menu: Menu,
+    setup: ColumnSetup,
+    *,
+    thread: ThreadView | None,
+    bot: ChatbotView | None,
+    default: ModelChoice | None,
+) -> Columns:
+    """One column: its picker, and beside it what else can be set, and a second model."""
+    key = f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
+    choice = model_picker.pick(menu, key=key, current=default, title=PICKER)
+    setup = replace(setup, model=choice.name if choice else None, key_id=choice.key_id if choice else None)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        set_by = parameters.summary(setup)
+        if st.button(set_by or "Parameters", icon=":material/tune:", type="tertiary", key="set-parameters"):
+            _edit(setup, [setup], thread, bot)
+        if st.button("Compare with another model", icon=":material/add:", type="tertiary", key="add-column"):
+            _edit(None, [setup], thread, bot)
+    return Columns([setup], missing=0 if choice else 1)
+
+
+def draw_strip(
+    who: Identity,
+    menu: Menu,
+    setups: Sequence[ColumnSetup],
+    outlook: Outlook,
+    *,
+    thread: ThreadView | None,
+    bot: ChatbotView | None,
+) -> None:
+    """Several columns: a card each, which opens what can be set, and a button for one more."""
+    forecasts = {one.column_id: one for one in outlook.columns}
+    with st.container(key="strip"):
+        grid = st.grid(4, min_column_width=200, gap="small", key="strip-grid")
+        for number, setup in enumerate(setups, 1):
+            with grid.container(border=True, gap="xxsmall", key=f"setup-{setup.id}"):
+                choice = menu.find(setup.model, key_id=setup.key_id) if setup.model else None
+                with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+                    label = f"{number} · {parts.plain(choice.label if choice else 'Choose a model')}"
+                    if st.button(
+                        label, key=f"set-{setup.id}", type="tertiary", width="stretch", help="Set this column"
+                    ):
+                        _edit(setup, setups, thread, bot)
+                    if st.button(
+                        "",
+                        icon=":material/close:",
+                        key=f"remove-{setup.id}",
+                        type="tertiary",
+                        help=f"Remove column {number}",
+                    ):
+                        keep(who, [one for one in setups if one.id != setup.id], thread, bot)
+                        st.rerun()
+                who_pays(forecasts[setup.id].source, choice) if choice and setup.id in forecasts else st.badge(
+                    "No model", color="gray"
+                )
+                told = parameters.summary(setup)
+                if told:
+                    st.caption(told)
+    if len(setups) < MOST_COLUMNS:
+        if st.button("Add a model", icon=":material/add:", type="tertiary", key="add-column"):
+            _edit(None, setups, thread, bot)
+    else:
+        st.caption(f"{MOST_COLUMNS} columns are as many as one conversation has.")
+
+
+def who_pays(source: Literal["byok", "plan"], choice: ModelChoice) -> None:
+    """`Your key · OpenAI …4f2a`, or `Plan`."""
+    own = source == "byok"
+    text = parts.your_key(choice.provider_name, choice.key_hint) if own else f"Plan · {choice.provider_name}"
+    st.badge(parts.plain(text), color="green" if own else "blue")
+
+
+def keep(who: Identity, setups: Sequence[ColumnSetup], thread: ThreadView | None, bot: ChatbotView | None) -> None:
+    """Keeps the columns: with the conversation, or in this tab before there is one."""
+    if thread is not None:
+        workbench().conversations.arrange(who.actor, thread.conversation.id, setups)
+    else:
+        st.session_state[_draft_key(bot.id if bot else None)] = list(setups)
+
+
+def _draft_key(chatbot: UUID | None) -> str:
+    return f"columns-{chatbot or 'none'}"
+
+
+def _edit(
+    setup: ColumnSetup | None, setups: Sequence[ColumnSetup], thread: ThreadView | None, bot: ChatbotView | None
+) -> None:
+    _dialog(setup, list(setups), thread, bot, parts.opening("column"))
+
+
+@st.dialog("Column", icon=":material/tune:", width="medium")
+def _dialog(
+    setup: ColumnSetup | None,
+    setups: list[ColumnSetup],
+    thread: ThreadView | None,
+    bot: ChatbotView | None,
+    opening: int,
+) -> None:
+    """Sets one column: its model, parameters and system prompt. Without one it adds a column like the last."""
+    who = signed_in()
+    menu = workbench().models.menu(who.actor)
+    like = setup or replace(setups[-1], model=None, key_id=None, id=new_id())
+    current = menu.find(like.model, key_id=like.key_id) if like.model else None
+    choice = model_picker.pick(menu, key=f"column-model-{opening}", current=current, title="Model of this column")
+    wanted = parameters.fields(like, opening=opening)
+    with st.container(horizontal=True):
+        done = st.button("Save" if setup else "Add", type="primary", disabled=choice is None or wanted is None)
+        full = len(setups) >= MOST_COLUMNS
+        twice = setup is not None and st.button(
+            "Save as another column", icon=":material/content_copy:", disabled=choice is None or wanted is None or full
+        )
+    if not (done or twice) or choice is None or wanted is None:
+        return
+    changed = replace(wanted, model=ModelName(choice.name.source, choice.name.provider_id, choice.name.model))
+    changed = replace(changed, key_id=choice.key_id)
+    if twice or setup is None:
+        setups.append(replace(changed, id=new_id()))
+    else:
+        setups = [changed if one.id == setup.id else one for one in setups]
+    try:
+        keep(who, setups, thread, bot)
+    except ByokError as problem:
+        parts.error(problem)
+        return
+    _forget_picker(thread, bot, changed.id if len(setups) == 1 else None)
+    st.rerun()
+
+
+def _forget_picker(thread: ThreadView | None, bot: ChatbotView | None, only: UUID | None) -> None:
+    """The one picker of the page begins anew with what the dialog chose."""
+    if only is not None:
+        st.session_state.pop(f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}", None)

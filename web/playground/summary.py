@@ -1,0 +1,123 @@
+"""What the columns' answers to one message came to: who is fastest, cheapest, longest, the figures, a small chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from html import escape
+from uuid import UUID
+
+import streamlit as st
+
+from byok.services.conversation_views import AnswerView, TurnView
+from byok.services.numbers import ColumnNumbers, Spread, Standing, standing, turn_numbers
+from web import formats
+
+Names = Callable[[AnswerView], str]
+FIGURES: tuple[tuple[str, str, Callable[[Decimal], str]], ...] = (
+    ("ttft_ms", "First token", lambda value: formats.whole_ms(int(value))),
+    ("duration_ms", "Duration", lambda value: formats.whole_ms(int(value))),
+    ("tokens_per_s", "Tokens/s", formats.rate),
+    ("tokens_in", "Tokens in", lambda value: formats.count(int(value))),
+    ("tokens_out", "Tokens out", lambda value: formats.count(int(value))),
+    ("tokens_reasoning", "of these reasoning", lambda value: formats.count(int(value))),
+    ("cost_pico", "Estimated cost", lambda value: formats.exact(int(value))),
+)
+CHARTS = (("ttft_ms", "First token (ms)"), ("tokens_per_s", "Tokens/s"))
+
+
+def draw(
+    turn: TurnView, numbers: Mapping[UUID, int], names: Names, *, address: str | None, open_at_first: bool
+) -> None:
+    """Draws it once two columns have answered and none still does; the figures and the chart can be folded away.
+
+    Args:
+        numbers: of the columns, from 1.
+        address: the event stream, where something still runs.
+    """
+    found = turn_numbers(turn, numbers)
+    if address is not None or sum(one.answers > 0 for one in found) < 2:
+        return
+    called = {one.column_id: f"{numbers[one.column_id]} · {names(turn.of(one.column_id)[-1])}" for one in found}
+    first = standing(found)
+    st.html(_cards(first, found, called))
+    with st.expander("Numbers", icon=":material/bar_chart:", expanded=open_at_first, key=f"numbers-{turn.id}") as box:
+        if box.open or (box.open is None and open_at_first):
+            st.html(_table(found, called, race=turn.repeats > 1))
+            if open_at_first:
+                _charts(found, called)
+
+
+def _cards(first: Standing, found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> str:
+    by_id = {one.column_id: one for one in found}
+    shown = (
+        ("First token", first.soonest, "ttft_ms"),
+        ("Fastest", first.fastest, "tokens_per_s"),
+        ("Cheapest", first.cheapest, "cost_pico"),
+        ("Longest", first.longest, "tokens_out"),
+    )
+    units = {"tokens_per_s": " tokens/s", "tokens_out": " tokens"}
+    written = {name: write for name, _, write in FIGURES}
+    items = []
+    for title, columns, figure in shown:
+        if not columns:
+            items.append(f"<li><b>{title}</b> <span>{formats.DASH}</span></li>")
+            continue
+        value = by_id[columns[0]].median(figure)
+        figures = written[figure](value) + units.get(figure, "") if value is not None else formats.DASH
+        who = " and ".join(escape(called[one]) for one in columns)
+        items.append(f"<li><b>{title}</b> <span>{who}</span> <em>{figures}</em></li>")
+    return f'<ul class="standing" aria-label="Who comes first">{"".join(items)}</ul>'
+
+
+def _table(found: Sequence[ColumnNumbers], called: Mapping[UUID, str], *, race: bool) -> str:
+    head = "".join(f'<th scope="col">{title}</th>' for _, title, _ in FIGURES)
+    rows = []
+    for one in found:
+        cells = "".join(f"<td>{_cell(one.spreads.get(name), write, race=race)}</td>" for name, _, write in FIGURES)
+        of = f" <small>{one.answers} of {one.asked}</small>" if race else ""
+        rows.append(f'<tr><th scope="row">{escape(called[one.column_id])}{of}</th>{cells}</tr>')
+    note = "<caption>Median, with least and most below it.</caption>" if race else ""
+    return (
+        f'<div class="figures" tabindex="0" role="region" aria-label="Numbers"><table>{note}<thead><tr>'
+        f'<th scope="col">Column</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _cell(found: Spread | None, write: Callable[[Decimal], str], *, race: bool) -> str:
+    if found is None:
+        return formats.DASH
+    if not race or found.count < 2:
+        return write(found.median)
+    return f"{write(found.median)}<br><small>{write(found.least)} to {write(found.most)}</small>"
+
+
+def _charts(found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> None:
+    import altair as alt
+    import pandas as pd
+
+    for place, (figure, title) in zip(st.columns(2), CHARTS, strict=True):
+        rows = [
+            {
+                "column": called[one.column_id],
+                "value": float(spread.median),
+                "least": float(spread.least),
+                "most": float(spread.most),
+            }
+            for one in found
+            if (spread := one.spreads.get(figure)) is not None
+        ]
+        if not rows:
+            continue
+        order = [called[one.column_id] for one in found]
+        y = alt.Y("column:N", sort=order, title=None, axis=alt.Axis(labelLimit=160))
+        base = alt.Chart(pd.DataFrame(rows), title=title).encode(y=y)
+        bars = base.mark_bar(height={"band": 0.6}).encode(
+            x=alt.X("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+            tooltip=[alt.Tooltip("column:N", title="Column"), alt.Tooltip("value:Q", title=title)],
+        )
+        spread_of = base.mark_rule(strokeWidth=2).encode(x="least:Q", x2="most:Q")
+        chart = (bars + spread_of if any(row["least"] != row["most"] for row in rows) else bars).properties(
+            height=alt.Step(26)
+        )
+        place.altair_chart(chart, width="stretch")
