@@ -74,10 +74,12 @@ def test_the_address_of_a_conversation_opens_it_for_its_author(demo: Front) -> N
     (conversation,) = demo.rows(Conversation)
     tab = demo.visit("ada", conversation=str(conversation.id))
     seen = words(tab)
-    assert "**Planned work on Saturday**" in seen
+    assert "<strong>Planned work on Saturday</strong>" in seen
     assert ":green-badge[Your key · OpenAI …4f2a]" in seen
-    assert "74 tokens in · 71 out · first token 388 ms · 1.2 s in all · cost ≈ $0.000375" in seen
-    assert "168 tokens in · 24 out · first token 61 ms · 270 ms in all · plan message" in seen
+    assert "first token 388 ms · 1,240 ms in all · " in seen
+    assert "74 tokens in · 71 out · cost ≈ $0.000375" in seen
+    assert "first token 61 ms · 270 ms in all · " in seen
+    assert "168 tokens in · 24 out · plan message" in seen
 
 
 @pytest.mark.parametrize("person", ["max", "bea"])

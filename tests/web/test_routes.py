@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from byok.core.job import Job
 from byok.core.wire import ChatCall
 from byok.ground.errors import LocalModelError
 from byok.ground.ids import new_id
-from byok.ground.tables import Answer
+from byok.ground.tables import Answer, Conversation
 from tests.pages.front import Front, empty_house, front
 from web import session_routes, stream
 from web.headers import SecurityHeaders
@@ -109,9 +110,9 @@ def test_signing_out_ends_the_session_in_the_database(house_front: Front) -> Non
     assert house_front.bench.sessions.whois(token) is None
 
 
-def test_the_stream_is_for_the_author_alone(house_front: Front) -> None:
+def test_the_stream_is_for_the_author_alone_until_it_is_shared(house_front: Front) -> None:
     answer = house_front.rows(Answer)[0]
-    path = f"/app/stream?answers={answer.id}"
+    path = f"/app/stream?turns={answer.turn_id}.1"
     assert call("GET", path).status_code == 401
     assert call("GET", path, cookie="made-up").status_code == 401
     for stranger in ("max", "bea", "finn"):
@@ -119,13 +120,20 @@ def test_the_stream_is_for_the_author_alone(house_front: Front) -> None:
     own = call("GET", path, cookie=token_of(house_front, "ada"))
     assert own.headers["content-type"].startswith("text/event-stream")
     assert "event: bye" in own.text
-    mixed = call("GET", f"{path},{new_id()}", cookie=token_of(house_front, "ada"))
+    mixed = call("GET", f"{path},{new_id()}.1", cookie=token_of(house_front, "ada"))
     assert mixed.status_code == 404
+    (conversation,) = (one for one in house_front.rows(Conversation) if one.sample)
+    ada = house_front.actor("ada")
+    house_front.bench.conversations.share(ada, conversation.id, shared=True)
+    assert call("GET", path, cookie=token_of(house_front, "max")).status_code == 200
+    assert call("GET", path, cookie=token_of(house_front, "bea")).status_code == 404
+    house_front.bench.conversations.share(ada, conversation.id, shared=False)
+    assert call("GET", path, cookie=token_of(house_front, "max")).status_code == 404
 
 
-@pytest.mark.parametrize("wanted", ["", "0", "a,b"])
-def test_what_is_no_answers_id_is_refused_plainly(house_front: Front, wanted: str) -> None:
-    assert call("GET", f"/app/stream?answers={wanted}", cookie=token_of(house_front, "ada")).status_code == 400
+@pytest.mark.parametrize("wanted", ["", "0", "a,b", f"{UUID(int=1)}", f"{UUID(int=1)}.", f"{UUID(int=1)}.x", "1.1"])
+def test_what_is_no_message_is_refused_plainly(house_front: Front, wanted: str) -> None:
+    assert call("GET", f"/app/stream?turns={wanted}", cookie=token_of(house_front, "ada")).status_code == 400
 
 
 def test_a_stream_ends_when_its_reader_signs_out(house_front: Front) -> None:
