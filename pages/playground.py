@@ -80,8 +80,7 @@ def _set_up(
     default = _default(menu, bot, current)
     kept = setups.initial(menu, bot, thread, default=default)
     if len(kept) > 1:
-        outlook = workbench().forecasts.look(who.actor, kept)
-        setups.draw_strip(who, menu, kept, outlook, thread=thread, bot=bot)
+        setups.draw_strip(who, menu, kept, thread=thread, bot=bot)
         _who_pays_for_the_rest(menu, kept)
         return bot, setups.Columns(kept, missing=sum(one.model is None for one in kept))
     with right:
@@ -174,15 +173,13 @@ def _write(
     """The input, with what is to be known before sending; what was refused is kept until it is sent or dropped."""
     ready = columns.ready
     refused = sending.unsent()
-    with st.bottom:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            to = sending.whom(columns.setups)
-            if len(ready) > 0 and st.button("Fair race", icon=":material/flag:", type="tertiary", key="race"):
-                race.dialog(ready, thread, chatbot, leaf, parts.opening("race"))
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small", key="before"):
+        to = sending.whom(columns.setups)
+        if ready and st.button("Fair race", icon=":material/flag:", type="tertiary", key="race"):
+            race.dialog(ready, thread, chatbot, leaf, parts.opening("race"))
         if ready:
-            outlook = workbench().forecasts.look(
-                who.actor, ready, conversation_id=thread.conversation.id if thread else None, after=leaf
-            )
+            conversation_id = thread.conversation.id if thread else None
+            outlook = workbench().forecasts.look(who.actor, ready, conversation_id=conversation_id, after=leaf)
             sending.before(outlook, to, columns.setups)
     text = st.chat_input("Ask something", key="ask", disabled=not ready)
     text = text or st.session_state.pop("suggested", None) or (refused[0] if refused and refused[1] else None)

@@ -50,7 +50,7 @@ def fields(setup: ColumnSetup, *, opening: int) -> ColumnSetup | None:
     stop = st.text_area(
         f"Stop texts, one a line, at most {MOST_STOPS}",
         "\n".join(one.replace("\n", "\\n") for one in its.stop),
-        key=f"stop-{opening}",
+        key=f"halt-{opening}",
         height=68,
         help="The answer ends where one of them would come. \\n stands for a line's end.",
     )

@@ -33,6 +33,7 @@ def whom(setups: Sequence[ColumnSetup]) -> set[UUID] | None:
         format_func=lambda one: "All columns" if one == ALL else str(one),
         key=f"whom-{len(setups)}",
         label_visibility="collapsed",
+        wrap=True,
     )
     return {setups[chosen - 1].id} if chosen else None
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 from uuid import UUID
 
 import streamlit as st
@@ -19,7 +18,6 @@ from byok.ground.ids import new_id
 from byok.services.chatbots import ChatbotView
 from byok.services.columns import MOST_COLUMNS, ColumnSetup
 from byok.services.conversation_views import ThreadView
-from byok.services.forecasts import Outlook
 from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
 from web import model_picker, parts
@@ -92,13 +90,11 @@ def draw_strip(
     who: Identity,
     menu: Menu,
     setups: Sequence[ColumnSetup],
-    outlook: Outlook,
     *,
     thread: ThreadView | None,
     bot: ChatbotView | None,
 ) -> None:
     """Several columns: a card each, which opens what can be set, and a button for one more."""
-    forecasts = {one.column_id: one for one in outlook.columns}
     with st.container(key="strip"):
         grid = st.grid(4, min_column_width=200, gap="small", key="strip-grid")
         for number, setup in enumerate(setups, 1):
@@ -119,9 +115,10 @@ def draw_strip(
                     ):
                         keep(who, [one for one in setups if one.id != setup.id], thread, bot)
                         st.rerun()
-                who_pays(forecasts[setup.id].source, choice) if choice and setup.id in forecasts else st.badge(
-                    "No model", color="gray"
-                )
+                if choice is not None:
+                    who_pays(choice)
+                else:
+                    st.badge("No model", color="gray")
                 told = parameters.summary(setup)
                 if told:
                     st.caption(told)
@@ -132,9 +129,9 @@ def draw_strip(
         st.caption(f"{MOST_COLUMNS} columns are as many as one conversation has.")
 
 
-def who_pays(source: Literal["byok", "plan"], choice: ModelChoice) -> None:
-    """`Your key · OpenAI …4f2a`, or `Plan`."""
-    own = source == "byok"
+def who_pays(choice: ModelChoice) -> None:
+    """`Your key · OpenAI …4f2a`, or `Plan · Local (llama.cpp)`."""
+    own = choice.source == "byok"
     text = parts.your_key(choice.provider_name, choice.key_hint) if own else f"Plan · {choice.provider_name}"
     st.badge(parts.plain(text), color="green" if own else "blue")
 
@@ -157,7 +154,7 @@ def _edit(
     _dialog(setup, list(setups), thread, bot, parts.opening("column"))
 
 
-@st.dialog("Column", icon=":material/tune:", width="medium")
+@st.dialog("Model and parameters", icon=":material/tune:", width="medium")
 def _dialog(
     setup: ColumnSetup | None,
     setups: list[ColumnSetup],

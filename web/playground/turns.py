@@ -55,7 +55,7 @@ def draw(thread: ThreadView, branch: tuple[TurnView, ...], menu: Menu, *, follow
                         cards.draw(cell)
         last = place == len(branch) - 1
         if several:
-            with st.container(horizontal=True, gap="small", key=f"turn-tools-{turn.id}"):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"turn-tools-{turn.id}"):
                 comparison.button(turn, numbers, names)
                 st.toggle("Whole height", key=f"unfold-{turn.id}", help="Shows long answers without scrolling in each.")
             summary.draw(turn, numbers, names, address=address.url if turn.running else None, open_at_first=last)
