@@ -38,7 +38,7 @@ from web.house import COOKIE
 from web.server import HEAD_START
 from workplace import overlay, settings
 
-STEPS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 50, 60, 80, 100, 120, 140, 160, 180)
+STEPS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 50, 60, 70, 80, 100, 120)
 TOKENS = 600  # a column
 COLUMNS = 2
 MOST_MS = 500.0
