@@ -27,7 +27,7 @@ class Wanted:
         url: of the server.
         cookies: one for each session; a plain page needs none.
         tokens: that each session is to read, of both answers together.
-        limit: seconds that they may take.
+        limit: seconds that they may take from `begin` on.
     """
 
     url: str
@@ -81,11 +81,11 @@ async def _read(pipe: Connection, wanted: Wanted) -> None:
     await _open(sessions)
     gc.freeze()
     gc.disable()  # it ends soon
-    began = time.process_time()
-    ends = [asyncio.create_task(_finish(session, wanted)) for session in sessions]
     pipe.send("open")
-    found = Read()
-    found.lost.update(why for why in await asyncio.gather(*ends) if why is not None)
+    await asyncio.to_thread(pipe.recv)
+    began, found = time.process_time(), Read()
+    ends = await asyncio.gather(*(_finish(session, wanted) for session in sessions))
+    found.lost.update(why for why in ends if why is not None)
     found.cpu = time.process_time() - began
     for session in sessions:
         found.lags.extend(session.lags)
@@ -124,6 +124,12 @@ def opened(wanted: Wanted) -> Iterator[list[Connection]]:
         for process in processes:
             process.terminate()
             process.join()
+
+
+def begin(pipes: list[Connection]) -> None:
+    """To be called when the first tokens are about to come."""
+    for pipe in pipes:
+        pipe.send("begin")
 
 
 def read(pipes: list[Connection]) -> Read:
