@@ -160,6 +160,7 @@ class PlainSession(Session):
 class WorkbenchSession(Session):
     """A signed-in tab of the workbench: the page's script has ended long before the answers do."""
 
+    query: str = ""
     fragments: set[str] = field(default_factory=set)
     events: asyncio.StreamReader | None = None
     writer: asyncio.StreamWriter | None = None
@@ -167,7 +168,7 @@ class WorkbenchSession(Session):
     newest: dict[object, int] = field(default_factory=dict)
 
     def saw(self, message: ForwardMsg, data: bytes) -> None:
-        if STREAM_PATH in data:
+        if STREAM_PATH in data and message.delta.fragment_id:
             self.fragments.add(message.delta.fragment_id)
 
     async def open(self) -> None:
@@ -175,7 +176,8 @@ class WorkbenchSession(Session):
         await self.run()
         await self.until_ran()
         asked = json.loads(await self._request("POST", "/bench/ask"))
-        await self.run(asked["query"])
+        self.query = asked["query"]
+        await self.run(self.query)
         await self.until_ran()
         assert self.fragments, "no running answer is on the page"
         assert json.loads(await self._request("GET", "/app/session"))["person"]  # as watch.js does
@@ -190,6 +192,8 @@ class WorkbenchSession(Session):
             pass
         for fragment in self.fragments:  # each element that ended has its part of the page drawn anew
             await self.run(fragment=fragment)
+        await self.until_ran()
+        await self.run(self.query)  # once all have ended, the page with its numbers
         await self.until_ran()
 
     async def close(self) -> None:
@@ -210,11 +214,12 @@ class WorkbenchSession(Session):
             if event.startswith("event: bye"):
                 last = True
             elif event.startswith("data: "):
-                self._take(json.loads(event[6:]))
+                for change in json.loads(event[6:]):
+                    self._take(change)
         return last
 
     def _take(self, message: dict[str, Any]) -> None:
-        answer = message["a"]  # its id or its place: either names it
+        answer = message["a"]
         newest = self.newest.get(answer, -1)
         tokens = []
         for index, keep, rest in message.get("b", ()):

@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from byok.services.access import Actor  # noqa: E402
+from byok.services.columns import ColumnSetup  # noqa: E402
+from byok.services.messages import Ask, Message  # noqa: E402
 from web import server, stream  # noqa: E402
 from web.house import COOKIE, workbench  # noqa: E402
 from workplace import NAME  # noqa: E402
@@ -25,14 +27,12 @@ PATH = "/bench/ask"
 
 
 def ask_two(actor: Actor) -> dict[str, str]:
-    """Two answers for one session: the page to open, and the event stream of both.
-
-    A conversation has one column, so the second answer belongs to one that is not on the page.
-    """
-    shown, other = (workbench().conversations.ask(actor, text="Tell me a story.", model=NAME) for _ in range(2))
+    """A conversation with two columns: the page to open, and the event stream of both answers."""
+    talk = workbench().conversations
+    asked = talk.send(actor, Message([Ask("Tell me a story.")], [ColumnSetup(NAME), ColumnSetup(NAME)]))
     return {
-        "query": f"conversation={shown.conversation_id}",
-        "stream": stream.url((*shown.answer_ids, *other.answer_ids)),
+        "query": f"conversation={asked.conversation_id}",
+        "stream": stream.address(talk.thread(actor, asked.conversation_id).turns).url,
     }
 
 
