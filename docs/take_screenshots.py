@@ -1,4 +1,4 @@
-"""Takes the pictures in README from the running product: a fresh demo, the built-in model, a real Chromium.
+"""Takes pictures of the running product: a fresh demo, the built-in model, a real Chromium.
 
 Run it with `uv run python docs/take_screenshots.py [folder]`; without one, the README's picture
 alone is renewed in `docs/images`; with one, all pages in both sizes and themes are left there to be looked at.
@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.e2e.conftest import FLAGS, HOW, Server, find_chromium, make_server, settled, sign_in  # noqa: E402
-from tests.e2e.steps import ask, choose  # noqa: E402
+from tests.e2e.steps import add_column, ask, choose  # noqa: E402
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 MODEL = "Model (for each message)"
+COLUMNS = (1, 2, 4, 8)
 
 
 def save_local_key(page: Page, home: Path) -> None:
@@ -36,6 +37,20 @@ def save_local_key(page: Page, home: Path) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     page.get_by_role("dialog").wait_for(state="hidden")
     settled(page)
+
+
+def set_columns(page: Page, wanted: int) -> None:
+    """Adds columns until there are so many: the model on the plan and on the own key in turn, with some parameters."""
+    for number in range(2, wanted + 1):
+        fields = {"Temperature": str(number / 10)} if number > 2 else {}
+        add_column(page, "Plan" if number % 2 == 0 else "Your key", **fields)
+
+
+def to_the_message(page: Page) -> None:
+    """Scrolls to where the last message begins."""
+    page.get_by_role("button", name="Edit").last.scroll_into_view_if_needed()
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, -220)
 
 
 def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, *, first: bool) -> None:
@@ -59,9 +74,16 @@ def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, 
         save_local_key(page, server.home)
     page.goto(server.url)
     choose(page, MODEL, "Your key")
-    ask(page, "Write a short welcome message for new customers of a bookshop.")
-    page.get_by_text(re.compile(r"first token \d+")).wait_for(timeout=90_000)
-    shoot("playground")
+    for columns in COLUMNS:
+        set_columns(page, columns)
+        ask(page, "Write a short welcome message for new customers of a bookshop.")
+        page.get_by_text(re.compile(r"first token \d+")).nth(columns - 1).wait_for(timeout=180_000)
+        settled(page)
+        to_the_message(page)
+        shoot(f"playground-{columns}")
+        page.goto(server.url)
+        settled(page)
+        choose(page, MODEL, "Your key")
     for name in ("api-keys", "chatbot-settings", "usage"):
         page.goto(f"{server.url}/{name}")
         shoot(name)
@@ -91,7 +113,7 @@ def main() -> None:
             browser.close()
             server.stop()
     if len(sys.argv) == 1:
-        (folder / "playground-desktop-light.png").replace(folder / "playground.png")
+        (folder / "playground-4-desktop-light.png").replace(folder / "playground.png")
         for other in folder.glob("*-desktop-light.png"):
             other.unlink()
 
