@@ -52,6 +52,7 @@ _live = st.components.v2.component(
     js=_asset("live.js"),
     isolate_styles=True,
 )
+_ended = st.components.v2.component("byok.ended", html='<div class="ended" hidden></div>', js=_asset("live.js"))
 _keys = st.components.v2.component("byok.keys", js=_asset("keys.js"))
 _answer = st.components.v2.component(
     "byok.answer",
@@ -89,7 +90,7 @@ def live_answer(answer_id: UUID, url: str, *, place: int, label: str, on_ended: 
 
 def when_all_ended(url: str, *, key: str, on_ended: Callable[[], None]) -> None:
     """Shows nothing; `on_ended` runs once all answers of an event stream have ended."""
-    _live(key=f"ended-{key}", data={"url": url, "place": ALL, "label": "all answers"}, on_ended_change=on_ended)
+    _ended(key=f"ended-{key}", data={"url": url, "place": ALL}, on_ended_change=on_ended)
 
 
 def keyboard(*, sent: int) -> None:

@@ -24,10 +24,15 @@ def _cookie_token() -> str | None:
 
 @dataclass
 class House:
-    """The workbench, and where a page run finds its session token: the cookie, or what a test hands in."""
+    """The workbench, and where a page run finds its session token: the cookie, or what a test hands in.
+
+    Attributes:
+        leaving: whether the process was told to stop.
+    """
 
     workbench: Workbench
     token: Callable[[], str | None] = field(default=_cookie_token)
+    leaving: bool = False
 
 
 @functools.cache

@@ -7,8 +7,11 @@ import contextlib
 import gc
 import importlib
 import logging
+import signal
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import FrameType
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -41,12 +44,43 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     rest = asyncio.create_task(_import_later("altair", "pandas", "pyarrow", "genai_prices"))
     if ours.workbench.settings.demo_on:
         sys.stderr.write(f"\n  {ours.workbench.demo.greeting()}\n")
+    loop, hanging_up = asyncio.get_running_loop(), set[asyncio.Future[None]]()
+
+    def hang_up() -> None:
+        ours.leaving = True
+        hanging_up.add(loop.run_in_executor(None, ours.workbench.runner.close))
+
     try:
-        yield {}
+        with _noticing_the_end(lambda: loop.call_soon_threadsafe(hang_up)):
+            yield {}
     finally:
         rest.cancel()
-        await asyncio.wait({rest})
+        await asyncio.wait({rest, *hanging_up})
         await run_in_threadpool(ours.workbench.close)
+
+
+@contextlib.contextmanager
+def _noticing_the_end(notice: Callable[[], object]) -> Iterator[None]:
+    """Calls `notice` as the process is told to stop, before the server hears of it.
+
+    The server waits for open event streams before the lifespan may end, and they wait for their answers.
+    """
+    before: dict[signal.Signals, Any] = {}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        notice()
+        before[signal.Signals(number)](number, frame)
+
+    if threading.current_thread() is threading.main_thread():  # signals reach no other one
+        before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+        before = {one: handler for one, handler in before.items() if callable(handler)}
+    for one in before:
+        signal.signal(one, told)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 async def _import_later(*names: str) -> None:

@@ -23,7 +23,7 @@ from byok.core.live import Live, wait_any
 from byok.ground.errors import ByokError
 from byok.services.access import Actor
 from byok.services.conversation_views import TurnView
-from web.house import COOKIE, workbench
+from web.house import COOKIE, house, workbench
 from web.markdown import Blocks
 from web.parts import plain
 
@@ -167,6 +167,8 @@ async def events(
         first = False
         if changed:
             yield f"data: {json.dumps(changed, separators=(',', ':'), ensure_ascii=False)}\n\n"
+        if house().leaving:
+            return
         if all(one.ended for one in watched):
             yield "event: bye\ndata: {}\n\n"
             return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Server, settled, sign_in
-from tests.e2e.steps import ask
+from tests.e2e.steps import ask, growing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -20,9 +21,9 @@ WORDS = re.compile(r"\w+ \w+ \w+ \w+")
 def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, server: Server) -> None:
     sign_in(page, server)
     ask(page, STORY)
-    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    expect(growing(page)).to_have_text(WORDS, timeout=40_000)
     page.reload()
-    expect(page.locator(".live").or_(page.get_by_text("first token"))).to_contain_text(
+    expect(growing(page).or_(page.get_by_text("first token"))).to_contain_text(
         re.compile(r"\w+ \w+|first token"), timeout=40_000
     )
     stop = page.get_by_role("button", name="Stop", exact=True)
@@ -34,10 +35,10 @@ def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, server: Server
 def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, server: Server) -> None:
     sign_in(page, server)
     ask(page, STORY)
-    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    expect(growing(page)).to_have_text(WORDS, timeout=40_000)
     other = page.context.new_page()
     other.goto(page.url)
-    expect(other.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    expect(growing(other)).to_have_text(WORDS, timeout=40_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
     expect(other.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
@@ -48,7 +49,7 @@ def test_an_answer_is_whole_in_the_end_although_its_stream_was_refused_at_first(
     sign_in(page, server)
     page.route("**/app/stream?**", lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
     ask(page, STORY)
-    expect(page.locator(".live")).to_have_text(WORDS, timeout=40_000)
+    expect(growing(page)).to_have_text(WORDS, timeout=40_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
 
@@ -73,7 +74,7 @@ def test_after_a_kill_9_the_partial_answer_is_there_and_marked_interrupted(page:
     sign_in(page, own_server)
     ask(page, STORY)
     # Texts are kept at most a second behind: wait until the database has some.
-    expect(page.locator(".live")).to_have_text(re.compile(r"(\w+\W+){40}"), timeout=40_000)
+    expect(growing(page)).to_have_text(re.compile(r"(\w+\W+){40}"), timeout=40_000)
     address = page.url
     own_server.stop(signal.SIGKILL)
     own_server.start()
@@ -81,3 +82,19 @@ def test_after_a_kill_9_the_partial_answer_is_there_and_marked_interrupted(page:
     expect(page.get_by_text("Interrupted: the process that wrote it ended.")).to_be_visible(timeout=30_000)
     settled(page)
     expect(page.get_by_test_id("stChatMessage").nth(1)).to_contain_text(re.compile(r"\w+ \w+ \w+"))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_told_to_stop_does_so_at_once_and_keeps_what_streams(page: Page, own_server: Server) -> None:
+    own_server.start()
+    sign_in(page, own_server)
+    ask(page, STORY)
+    expect(growing(page)).to_have_text(WORDS, timeout=40_000)
+    address = page.url
+    began = time.monotonic()
+    own_server.stop(signal.SIGTERM)
+    assert time.monotonic() - began < 5  # the open stream used to hold it until the answer ended
+    own_server.start()
+    page.goto(address)
+    expect(page.get_by_text("Interrupted: the process that wrote it ended.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("stChatMessage").nth(1)).to_contain_text(WORDS)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.e2e.conftest import Server, settled, sign_in
-from tests.e2e.steps import ask, choose, files_that_hold, go
+from tests.e2e.steps import ask, choose, files_that_hold, go, growing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -81,14 +81,14 @@ def test_from_a_pasted_key_to_a_streamed_answer_and_a_usage_row(page: Page, own_
     go(page, "Playground")
     choose(page, MODEL, "Your key")
     ask(page, STORY)
-    expect(page.locator(".live")).to_have_text(re.compile(r"\w+ \w+ \w+"), timeout=40_000)
+    expect(growing(page)).to_have_text(re.compile(r"\w+ \w+ \w+"), timeout=40_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
     expect(page.get_by_text(re.compile(r"Your key · Local \(llama\.cpp\) …")).last).to_be_visible()
 
     # One finishes while the person is on another page.
     ask(page, "Give me three tips for a good night's sleep.")
-    expect(page.locator(".live")).to_be_visible()
+    expect(growing(page)).to_be_visible()
     address = page.url
     go(page, "Usage")
     go(page, "Chatbot Settings")

@@ -96,10 +96,9 @@ function draw(root, blocks, changed) {
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
-  const root = parentElement.querySelector(".live");
+  const root = parentElement.querySelector(".live, .ended");
   const state = (root.__live ??= { url: null, timer: null });
-  root.hidden = data.place === ALL;
-  root.setAttribute("aria-label", data.label);
+  if (data.place !== ALL) root.setAttribute("aria-label", data.label);
   const tell = (tries) => {
     if (tries > ASK_AGAIN.length) return location.reload();
     state.timer = setTimeout(() => tell(tries + 1), ASK_AGAIN[tries] ?? SHORTEST_WAIT);
@@ -114,7 +113,7 @@ export default function (component) {
     state.leave = join(data.url, data.place, (changed, ended) => {
       if (data.place !== ALL) draw(root, streams.get(data.url)?.answers.get(data.place)?.blocks ?? [], changed);
       if (ended) {
-        root.setAttribute("aria-busy", "false");
+        if (data.place !== ALL) root.setAttribute("aria-busy", "false");
         state.ended();
       }
     });
