@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import streamlit as st
@@ -74,15 +75,19 @@ def _set_up(
 ) -> tuple[ChatbotView | None, setups.Columns]:
     """The chatbot and the columns, and who pays for them."""
     current = thread.conversation if thread else None
+    several = thread is not None and sum(not column.removed for column in thread.columns) > 1
     left, right = st.columns([2, 3])
-    with left:
-        bot = _pick_chatbot(bots, current)
+    # That several columns have no chatbot need not be said above each message.
+    bot = None
+    if not (several and current is not None and current.chatbot_id is None):
+        with left:
+            bot = _pick_chatbot(bots, current)
     default = _default(menu, bot, current)
     kept = setups.initial(menu, bot, thread, default=default)
     if len(kept) > 1:
         setups.draw_strip(who, menu, kept, thread=thread, bot=bot)
-        _who_pays_for_the_rest(menu, kept)
-        return bot, setups.Columns(kept, missing=sum(one.model is None for one in kept))
+        _who_pays_for_the_rest(menu, kept, setups.numbered(thread, kept))
+        return bot, setups.Columns(kept, setups.numbered(thread, kept))
     with right:
         columns = setups.draw_one(who, menu, kept[0], thread=thread, bot=bot, default=default)
     choice = _choice(menu, columns.ready[0]) if columns.ready else None
@@ -144,8 +149,8 @@ def _who_pays(
     model_picker.notes(menu)
 
 
-def _who_pays_for_the_rest(menu: Menu, kept: list[ColumnSetup]) -> None:
-    gone = [str(number) for number, setup in enumerate(kept, 1) if _choice(menu, setup) is None]
+def _who_pays_for_the_rest(menu: Menu, kept: list[ColumnSetup], numbers: Mapping[UUID, int]) -> None:
+    gone = [str(numbers[setup.id]) for setup in kept if _choice(menu, setup) is None]
     if gone:
         which = f"Column {gone[0]}" if len(gone) == 1 else f"Columns {', '.join(gone)}"
         st.warning(
@@ -174,13 +179,13 @@ def _write(
     ready = columns.ready
     refused = sending.unsent()
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small", key="before"):
-        to = sending.whom(columns.setups)
+        to = sending.whom(columns)
         if ready and st.button("Fair race", icon=":material/flag:", type="tertiary", key="race"):
-            race.dialog(ready, thread, chatbot, leaf, parts.opening("race"))
+            race.dialog(columns, thread, chatbot, leaf, parts.opening("race"))
         if ready:
             conversation_id = thread.conversation.id if thread else None
             outlook = workbench().forecasts.look(who.actor, ready, conversation_id=conversation_id, after=leaf)
-            sending.before(outlook, to, columns.setups)
+            sending.before(outlook, to, columns)
     text = st.chat_input("Ask something", key="ask", disabled=not ready)
     text = text or st.session_state.pop("suggested", None) or (refused[0] if refused and refused[1] else None)
     elements.keyboard(sent=int(st.session_state.get("sent", 0)))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import streamlit as st
 
-from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import ThreadView
 from byok.services.messages import LONGEST, MOST_REPEATS, Ask
 from web import formats, parts
 from web.house import signed_in, workbench
 from web.playground import sending
+from web.playground.setups import Columns
 
 
 @st.dialog("Fair race", icon=":material/flag:", width="medium")
-def dialog(
-    setups: Sequence[ColumnSetup], thread: ThreadView | None, chatbot: UUID | None, leaf: UUID | None, opening: int
-) -> None:
+def dialog(its: Columns, thread: ThreadView | None, chatbot: UUID | None, leaf: UUID | None, opening: int) -> None:
     """Asks for the message and how often, says what that costs, and starts."""
     who = signed_in()
     st.caption(
@@ -31,7 +28,7 @@ def dialog(
     )
     outlook = workbench().forecasts.look(
         who.actor,
-        setups,
+        its.ready,
         conversation_id=thread.conversation.id if thread else None,
         after=leaf,
         asks=[Ask(text, repeats=times)],
@@ -43,12 +40,12 @@ def dialog(
     if outlook.own:
         told.append(sending.at_most(outlook, message=f"{formats.count(len(text))} characters"))
     st.markdown(parts.plain("This race: " + " · ".join(told)))
-    for place, one in enumerate(outlook.columns, 1):
+    for one in outlook.columns:
         if one.problem:
-            st.caption(f":material/warning: {parts.plain(f'Column {place}: {one.problem}')}")
+            st.caption(f":material/warning: {parts.plain(f'Column {its.numbers[one.column_id]}: {one.problem}')}")
     nothing = not text.strip() or not any(one.runs for one in outlook.columns)
     if st.button("Start the race", type="primary", icon=":material/flag:", disabled=nothing):
-        problem = sending.send(who, setups, text, thread=thread, chatbot=chatbot, leaf=leaf, to=None, repeats=times)
+        problem = sending.send(who, its.setups, text, thread=thread, chatbot=chatbot, leaf=leaf, to=None, repeats=times)
         if problem is not None:
             parts.error(problem)
             return

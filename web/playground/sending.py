@@ -16,29 +16,31 @@ from byok.services.sessions import Identity
 from web import formats, parts
 from web.house import workbench
 from web.playground import setups as columns
+from web.playground.setups import Columns
 from web.playground.turns import BRANCH
 
 ALL = 0  # of the choices whom to send to; columns count from 1
 
 
-def whom(setups: Sequence[ColumnSetup]) -> set[UUID] | None:
+def whom(its: Columns) -> set[UUID] | None:
     """Draws the choice of the columns to ask; None means all."""
-    if len(setups) < 2:
+    if len(its.setups) < 2:
         return None
+    by_number = {its.numbers[setup.id]: setup.id for setup in its.setups}
     chosen = st.segmented_control(
         "Send to",
-        range(len(setups) + 1),
+        [ALL, *by_number],
         default=ALL,
         required=True,
         format_func=lambda one: "All columns" if one == ALL else str(one),
-        key=f"whom-{len(setups)}",
+        key=f"whom-{'-'.join(map(str, by_number))}",
         label_visibility="collapsed",
         wrap=True,
     )
-    return {setups[chosen - 1].id} if chosen else None
+    return {by_number[chosen]} if chosen else None
 
 
-def before(outlook: Outlook, to: set[UUID] | None, setups: Sequence[ColumnSetup]) -> None:
+def before(outlook: Outlook, to: set[UUID] | None, its: Columns) -> None:
     """Says in one line who pays and how much at most, and in a line each which columns cannot run."""
     asked = [one for one in outlook.columns if to is None or one.column_id in to]
     own = [one for one in asked if one.source == "byok" and one.runs]
@@ -52,10 +54,9 @@ def before(outlook: Outlook, to: set[UUID] | None, setups: Sequence[ColumnSetup]
         told.append(f"{', '.join(keys)}: {at_most(outlook, to)}")
     if told:
         st.caption(parts.plain("Before sending: " + " · ".join(told)))
-    number = {setup.id: place for place, setup in enumerate(setups, 1)}
     for one in asked:
         if one.problem:
-            which = f"Column {number[one.column_id]}: " if len(setups) > 1 else ""
+            which = f"Column {its.numbers[one.column_id]}: " if len(its.setups) > 1 else ""
             st.caption(f":material/warning: {parts.plain(which + one.problem)}")
 
 

@@ -5,7 +5,7 @@ Before its first message a conversation's columns live in this tab alone; from t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -29,15 +29,22 @@ PICKER = "Model (for each message)"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The page's columns, as far as they can be asked: `missing` counts those whose model is gone or not chosen."""
+    """The page's columns, and the number of each: it stays the same when another one is removed."""
 
     setups: list[ColumnSetup]
-    missing: int
+    numbers: Mapping[UUID, int]
 
     @property
     def ready(self) -> list[ColumnSetup]:
         """Those that have a model."""
         return [setup for setup in self.setups if setup.model is not None]
+
+
+def numbered(thread: ThreadView | None, setups: Sequence[ColumnSetup]) -> dict[UUID, int]:
+    """Each column's number, from 1: in a conversation by its place, which no other column gets."""
+    if thread is None:
+        return {setup.id: number for number, setup in enumerate(setups, 1)}
+    return {column.id: column.position + 1 for column in thread.columns}
 
 
 def initial(
@@ -83,7 +90,7 @@ def draw_one(
             _edit(setup, [setup], thread, bot)
         if st.button("Compare with another model", icon=":material/add:", type="tertiary", key="add-column"):
             _edit(None, [setup], thread, bot)
-    return Columns([setup], missing=0 if choice else 1)
+    return Columns([setup], numbered(thread, [setup]))
 
 
 def draw_strip(
@@ -97,7 +104,9 @@ def draw_strip(
     """Several columns: a card each, which opens what can be set, and a button for one more."""
     with st.container(key="strip"):
         grid = st.grid(4, min_column_width=200, gap="small", key="strip-grid")
-        for number, setup in enumerate(setups, 1):
+        numbers = numbered(thread, setups)
+        for setup in setups:
+            number = numbers[setup.id]
             with grid.container(border=True, gap="xxsmall", key=f"setup-{setup.id}"):
                 choice = menu.find(setup.model, key_id=setup.key_id) if setup.model else None
                 with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):

@@ -26,26 +26,26 @@ FIGURES: tuple[tuple[str, str, Callable[[Decimal], str]], ...] = (
 CHARTS = (("ttft_ms", "First token (ms)"), ("tokens_per_s", "Tokens/s"))
 
 
-def draw(
-    turn: TurnView, numbers: Mapping[UUID, int], names: Names, *, address: str | None, open_at_first: bool
-) -> None:
+def draw(turn: TurnView, numbers: Mapping[UUID, int], names: Names, *, newest: bool) -> None:
     """Draws it once two columns have answered and none still does; the figures and the chart can be folded away.
 
     Args:
         numbers: of the columns, from 1.
-        address: the event stream, where something still runs.
+        newest: whether it is about the newest message, whose figures are unfolded at first.
     """
     found = turn_numbers(turn, numbers)
-    if address is not None or sum(one.answers > 0 for one in found) < 2:
+    if turn.running:
+        st.caption("Who is fastest, cheapest and longest stands here once all have answered.")
+        return
+    if sum(one.answers > 0 for one in found) < 2:
         return
     called = {one.column_id: f"{numbers[one.column_id]} · {names(turn.of(one.column_id)[-1])}" for one in found}
     first = standing(found)
     st.html(_cards(first, found, called))
-    with st.expander("Numbers", icon=":material/bar_chart:", expanded=open_at_first, key=f"numbers-{turn.id}") as box:
-        if box.open or (box.open is None and open_at_first):
-            st.html(_table(found, called, race=turn.repeats > 1))
-            if open_at_first:
-                _charts(found, called)
+    with st.expander("Numbers", icon=":material/bar_chart:", expanded=newest, key=f"numbers-{turn.id}"):
+        st.html(_table(found, called, race=turn.repeats > 1))
+        if newest:
+            _charts(found, called)
 
 
 def _cards(first: Standing, found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> str:

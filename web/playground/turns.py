@@ -33,13 +33,15 @@ def draw(thread: ThreadView, branch: tuple[TurnView, ...], menu: Menu, *, follow
     Args:
         follow: whether the reader may write here.
     """
-    numbers = {column.id: number for number, column in enumerate(_shown(thread, branch), 1)}
+    numbers = {column.id: column.position + 1 for column in _shown(thread, branch)}
     several = len(numbers) > 1
     address = stream.address(turn for turn in branch if turn.running)
     names = cards.names_of(menu)
     for place, turn in enumerate(branch):
         _message(thread, turn, mine=follow)
         asked = [column_id for column_id in numbers if turn.of(column_id)]
+        if several:
+            summary.draw(turn, numbers, names, newest=place == len(branch) - 1)
         across = min(4, len(numbers))
         unfolded = bool(st.session_state.get(f"unfold-{turn.id}"))
         with st.container(key=f"{'unfolded' if unfolded else 'answers'}-{turn.id}"):
@@ -53,12 +55,10 @@ def draw(thread: ThreadView, branch: tuple[TurnView, ...], menu: Menu, *, follow
                 else:
                     with st.chat_message("assistant", avatar=":material/smart_toy:"):
                         cards.draw(cell)
-        last = place == len(branch) - 1
         if several:
             with st.container(horizontal=True, vertical_alignment="center", key=f"turn-tools-{turn.id}"):
                 comparison.button(turn, numbers, names)
                 st.toggle("Whole height", key=f"unfold-{turn.id}", help="Shows long answers without scrolling in each.")
-            summary.draw(turn, numbers, names, address=address.url if turn.running else None, open_at_first=last)
     running = [answer_id for turn in branch for answer_id in turn.running]
     if running:
         elements.when_all_ended(address.url, key=str(thread.conversation.id), on_ended=_ended)
