@@ -108,7 +108,7 @@ def test_a_median_lies_between_least_and_most_of_what_is_known(values: list[int 
     if found is None:
         assert known == []
     else:
-        assert (found.least, found.most, found.count) == (min(known), max(known), len(known))
+        assert (int(found.least), int(found.most), found.count) == (min(known), max(known), len(known))
         assert found.least <= found.median <= found.most
         assert found.median == int(found.median)
 
