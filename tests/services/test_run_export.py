@@ -339,3 +339,11 @@ def test_models_of_the_columns_are_named_with_who_pays() -> None:
     run = run_file(thread([column(model=ModelName("plan", "local", "m"))], []), at=AT)
     assert run.columns[0].model == "plan:local/m"
     assert isinstance(run.setups()[1].id, UUID)
+
+
+def test_a_system_prompt_with_a_character_that_no_database_takes_is_kept_without_it(any_db: Database) -> None:
+    with talk_world(any_db) as one:
+        found = wait(one, one.talk.send(one.ada, Message([Ask("Hi")], [ColumnSetup(BYOK, system_prompt="a\0b")])))
+        assert one.fake.requests[-1]["messages"][0] == {"role": "system", "content": "a\ufffdb"}
+        run = run_file(found, at=AT)
+        assert RunFile.read(run.dump()) == run
