@@ -12,9 +12,32 @@ from byok.services.run_file import RunFile
 if TYPE_CHECKING:
     import pandas as pd
 
-WHOLE = (
-    *("turn", "column", "version", "ttft_ms", "duration_ms"),
-    *("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "cost_pico"),
+TEXT, FLAG, WHOLE, REAL = "object", "bool", "Int64", "float64"
+
+
+def _kinds(*groups: tuple[str, str]) -> dict[str, str]:
+    return {name: kind for kind, names in groups for name in names.split()}
+
+
+# The tables' columns, whatever is in the file, and their kinds: a notebook can rely on both.
+SETTINGS = _kinds((REAL, "temperature top_p"), (WHOLE, "max_tokens seed"), (TEXT, "stop"))
+COLUMNS = _kinds((WHOLE, "column"), (TEXT, "model system_prompt"), (FLAG, "removed")) | SETTINGS
+TURNS = _kinds((WHOLE, "turn follows"), (TEXT, "text"), (WHOLE, "repeats"))
+ANSWERS = (
+    _kinds(
+        (WHOLE, "turn column version"),
+        (TEXT, "model system_prompt state text reasoning error finish_reason provider model_answered paid_by"),
+        (TEXT, "started_at finished_at"),
+        (WHOLE, "ttft_ms duration_ms"),
+        (REAL, "tokens_per_s"),
+        (WHOLE, "tokens_in tokens_out tokens_cached tokens_reasoning"),
+        (REAL, "cost_usd"),
+        (WHOLE, "cost_pico"),
+        (TEXT, "price_origin price_date"),
+        (REAL, "price_in_usd_per_million price_out_usd_per_million"),
+        (TEXT, "prompt_sha256 text_sha256"),
+    )
+    | SETTINGS
 )
 
 
@@ -23,11 +46,11 @@ class RunFrames:
     """A run as tables.
 
     Attributes:
-        columns: one row a column: column, model, system_prompt, removed, and a field for each parameter that is set.
+        columns: one row a column: column, model, system_prompt, removed, and the parameters.
         turns: one row a message: turn, follows, text, repeats.
-        answers: one row an answer: turn, column, version, model, state, text and so on, and its figures. Whole
-            numbers are `Int64`, unknown ones missing; `cost_usd` is a float for charts, `cost_pico` the exact cost in
-            10^-12 USD.
+        answers: one row an answer: turn, column, version, model, state, text and so on, its figures, what they were
+            priced with, and the parameters. Whole numbers are `Int64`, unknown ones missing; `stop` is a list, empty
+            where none is set; `cost_usd` is a float for charts, `cost_pico` the exact cost in 10^-12 USD.
     """
 
     columns: pd.DataFrame
@@ -45,29 +68,32 @@ def read_run(file: str | PathLike[str] | bytes) -> RunFrames:
         InvalidInputError: it is no run file.
         OSError: it cannot be read.
     """
-    import pandas as pd
-
     run = RunFile.read(file if isinstance(file, bytes) else Path(file).read_bytes())
-    columns = [
-        {"column": one.column, "model": one.model, "system_prompt": one.system_prompt, "removed": one.removed}
-        | one.parameters
-        for one in run.columns
-    ]
+    columns = [one.model_dump(exclude={"parameters"}) | _settings(one.parameters) for one in run.columns]
     turns = [one.model_dump(exclude={"answers", "columns"}) for one in run.turns]
     answers = [{"turn": turn.turn, **_flat(one.model_dump())} for turn in run.turns for one in turn.answers]
-    return RunFrames(_typed(pd.DataFrame(columns)), _typed(pd.DataFrame(turns)), _typed(pd.DataFrame(answers)))
+    return RunFrames(_frame(columns, COLUMNS), _frame(turns, TURNS), _frame(answers, ANSWERS))
 
 
 def _flat(answer: dict[str, Any]) -> dict[str, Any]:
     numbers, price = answer.pop("numbers"), answer.pop("price") or {}
-    parameters = answer.pop("parameters")
     cost = numbers["cost_usd"]
-    row: dict[str, Any] = answer | numbers | {"cost_pico": None if cost is None else int(cost.scaleb(12))} | parameters
-    for name in ("tokens_per_s", "cost_usd"):
-        row[name] = None if numbers[name] is None else float(numbers[name])
-    return row | {f"price_{name}": value for name, value in price.items()}
+    row: dict[str, Any] = answer | numbers | {"cost_pico": None if cost is None else int(cost.scaleb(12))}
+    return row | {f"price_{name}": value for name, value in price.items()} | _settings(answer["parameters"])
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    whole = [name for name in (*WHOLE, "follows", "repeats") if name in frame]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
+def _settings(parameters: dict[str, Any]) -> dict[str, Any]:
+    return parameters | {"stop": list(parameters.get("stop") or [])}
+
+
+def _frame(rows: list[dict[str, Any]], kinds: dict[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    def series(name: str, kind: str) -> pd.Series[Any]:
+        values: list[Any] = [row.get(name) for row in rows]
+        if kind == REAL:
+            values = [None if value is None else float(value) for value in values]
+        # An array first: guessed, a whole number beside a missing one would become a float.
+        return pd.Series(pd.array(values, dtype="Int64")) if kind == WHOLE else pd.Series(values, dtype=kind)
+
+    return pd.DataFrame({name: series(name, kind) for name, kind in kinds.items()})

@@ -65,6 +65,8 @@ class Parameters:
         stops: tuple[object, ...] = self.stop  # a file may hold anything
         if any(not isinstance(one, str) or not 0 < len(one) <= LONGEST_STOP for one in stops):
             raise InvalidInputError(f"A stop text has 1 to {LONGEST_STOP} characters.", field="stop")
+        if any("\0" in one or any("\ud800" <= letter <= "\udfff" for letter in one) for one in self.stop):
+            raise InvalidInputError("A stop text holds a character that cannot be sent.", field="stop")
         return self
 
     def to_json(self) -> dict[str, Any]:

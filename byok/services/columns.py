@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
+from byok.core.run import storable
 from byok.ground.errors import InvalidInputError
 from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
@@ -159,7 +160,8 @@ def as_chatbot(connection: sa.Connection, company_id: UUID, chatbot_id: UUID) ->
 
 
 def _view(setup: ColumnSetup, model: ModelName, position: int) -> ColumnView:
-    return ColumnView(setup.id, position, model, setup.key_id, setup.parameters, setup.system_prompt, removed=False)
+    prompt = storable(setup.system_prompt)
+    return ColumnView(setup.id, position, model, setup.key_id, setup.parameters, prompt, removed=False)
 
 
 def _values(column: ColumnView) -> dict[str, object]:

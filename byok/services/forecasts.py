@@ -13,29 +13,25 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core import ledger
-from byok.core.catalogue import Catalogue, Provider
+from byok.core.catalogue import Catalogue
 from byok.core.model_names import ModelName, Source
 from byok.core.plans import Plans
-from byok.core.prices import context_window
 from byok.core.run import Pricing
-from byok.core.wire import ModelInfo, Usage
 from byok.ground.clock import Clock, month_of, utc_now
 from byok.ground.db import Database
 from byok.ground.errors import ByokError, NotFoundError, PlanUsedUpError
-from byok.ground.tables.types import metadata
 from byok.services import readers
 from byok.services.access import Actor, Grant, admit
-from byok.services.booking import FindsRoutes
+from byok.services.booking import NO_OWN_KEYS, FindsRoutes
+from byok.services.bounds import FRAME, OPENING, dearest, most_tokens, still_grows, window
 from byok.services.columns import ColumnSetup
 from byok.services.history import Memory, read_memory
 from byok.services.messages import Ask
+from byok.services.routes import Route
 
-MENUS = metadata.tables["model_menu"]
 MESSAGE: Final = 4_000
 """Characters of a message that is not written yet, for which a run's cost is bounded."""
-FRAME: Final = 16
-"""Tokens that a chat's format adds to a message, at most."""
-UNWRITTEN: Final = (Ask("x" * MESSAGE),)
+UNWRITTEN: Final = (Ask("\N{LARGE ORANGE CIRCLE}" * MESSAGE),)  # no character takes more bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +83,24 @@ class Outlook:
         return sum(known) if len(known) == len(self.own) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What a forecast is made of. `before` counts the tokens that are sent with the first of `asks`, at most.
+
+    Attributes:
+        route: None where the column cannot run.
+        tokens_out: the longest answer; None where that is not known.
+        grows: whether an answer that belongs to the history is still being written.
+    """
+
+    blank: Forecast
+    route: Route | None
+    asks: Sequence[Ask]
+    before: int = 0
+    tokens_out: int | None = None
+    grows: bool = False
+
+
 class Forecasts:
     """Looks ahead for a page."""
 
@@ -128,63 +142,71 @@ class Forecasts:
                 readers.check(connection, readers.mine(actor), conversation_id)
             month = month_of(self._clock())
             used = ledger.plan_used(connection, company_id=grant.company.id, month=month)
-            left = max(0, grant.plan.messages - used)
-            found: list[Forecast] = []
-            for setup in (one for one in setups if one.model is not None):
-                memory = (
-                    read_memory(connection, conversation_id=conversation_id, column_id=setup.id)
-                    if conversation_id is not None
-                    else Memory({})
-                )
-                said = [setup.system_prompt, *(m["content"] for m in memory.messages(after or memory.newest))]
-                mine = [ask for ask in asks if ask.to is None or setup.id in ask.to]
-                one = self._one(connection, grant, setup, mine, left=left, before=sum(map(_tokens, said)))
-                left -= one.messages
-                found.append(one)
-        return Outlook(tuple(found), grant.plan.messages, used)
+            found: list[_Column] = []
+            for setup in setups:
+                if setup.model is not None:
+                    memory = (
+                        read_memory(connection, conversation_id=conversation_id, column_id=setup.id)
+                        if conversation_id is not None
+                        else Memory({})
+                    )
+                    mine = [ask for ask in asks if ask.to is None or setup.id in ask.to]
+                    leaf = after or memory.newest
+                    found.append(self._column(connection, grant, setup, setup.model, mine, memory, leaf))
+        # The price list is read from the database as well: not while this session is held.
+        left = max(0, grant.plan.messages - used)
+        held = _held(found, asks, left)
+        return Outlook(
+            tuple(
+                _of_plan(one, grant, held=held[one.blank.column_id], left=left)
+                if one.blank.source == "plan"
+                else self._own(one)
+                for one in found
+            ),
+            grant.plan.messages,
+            used,
+        )
 
-    def _one(
+    def _column(
         self,
         connection: sa.Connection,
         grant: Grant,
         setup: ColumnSetup,
+        name: ModelName,
         asks: Sequence[Ask],
-        *,
-        left: int,
-        before: int,
-    ) -> Forecast:
-        name = setup.model
-        assert name is not None  # noqa: S101 - those without were left out
+        memory: Memory,
+        leaf: UUID | None,
+    ) -> _Column:
         blank = Forecast(setup.id, name.source, self._provider(name))
         try:
             route = self._routes.find(connection, grant, name, key_id=setup.key_id)
         except ByokError as error:
-            return replace(blank, problem=str(error), runs=False)
-        if name.source == "plan":
-            return _of_plan(blank, wanted=sum(ask.repeats for ask in asks), left=left)
+            return _Column(replace(blank, problem=str(error), runs=False), None, asks)
         blank = replace(blank, key_hint=route.key_hint)
         tokens_out = setup.parameters.max_tokens
-        if tokens_out is None:
-            tokens_out = self._window(connection, route.provider, name.model, route.key_id)
-        if tokens_out is None:
-            return replace(blank, why_unknown="no answer length is set")
-        cost = 0
-        for ask in asks:
-            before += _tokens(ask.text)
-            usage = Usage(tokens_in=before, tokens_out=tokens_out)
-            found = self._price(route.provider, model=name.model, usage=usage, at=self._clock(), key_id=route.key_id)
-            if found is None:
-                return replace(blank, why_unknown="its price is not known")
-            cost += found.cost_pico * ask.repeats
-            before += tokens_out + FRAME  # the answer is part of what the next one is asked with
-        return replace(blank, at_most_pico=cost)
+        if tokens_out is None and name.source == "byok":
+            tokens_out = window(connection, route.provider, name.model, route.key_id)
+        said = [setup.system_prompt, *(m["content"] for m in memory.messages(leaf))]
+        before = OPENING + sum(map(most_tokens, said))
+        return _Column(blank, route, asks, before, tokens_out, grows=still_grows(memory, leaf))
 
-    def _window(self, connection: sa.Connection, provider: Provider, model: str, key_id: UUID | None) -> int | None:
-        """The most tokens that an answer can have where its length is not set: what the model holds at all."""
-        rows = connection.execute(sa.select(MENUS.c.models).where(MENUS.c.key_id == key_id)).scalar() or []
-        row = next((row for row in rows if row["id"] == model), None)
-        listed = ModelInfo.from_json(row).context if row is not None else None
-        return listed or context_window(provider, model)
+    def _own(self, column: _Column) -> Forecast:
+        blank, route = column.blank, column.route
+        if route is None or not column.asks:
+            return blank if route is None else replace(blank, at_most_pico=0)
+        if column.tokens_out is None:
+            return replace(blank, why_unknown="no answer length is set")
+        if column.grows:
+            return replace(blank, why_unknown="the last answer still grows")
+        cost, before = 0, column.before
+        for ask in column.asks:
+            before += most_tokens(ask.text)
+            one = dearest(self._price, route, before, column.tokens_out, at=self._clock())
+            if one is None:
+                return replace(blank, why_unknown="its price is not known")
+            cost += one * ask.repeats
+            before += column.tokens_out + FRAME  # the answer is part of what the next one is asked with
+        return replace(blank, at_most_pico=cost)
 
     def _provider(self, name: ModelName) -> str:
         try:
@@ -193,17 +215,33 @@ class Forecasts:
             return name.provider_id
 
 
-def _of_plan(blank: Forecast, *, wanted: int, left: int) -> Forecast:
-    held = min(wanted, left)
-    if held == wanted:
-        return replace(blank, messages=held)
+def _held(columns: Sequence[_Column], asks: Sequence[Ask], left: int) -> dict[UUID, int]:
+    """How many plan messages each column gets, in the order in which they are reserved: message by message."""
+    held = {one.blank.column_id: 0 for one in columns}
+    on_plan = [one for one in columns if one.blank.source == "plan" and one.route is not None]
+    for ask in asks:
+        for one in on_plan:
+            if ask in one.asks:
+                taken = min(ask.repeats, left)
+                held[one.blank.column_id] += taken
+                left -= taken
+    return held
+
+
+def _of_plan(column: _Column, grant: Grant, *, held: int, left: int) -> Forecast:
+    """Of a column on the plan.
+
+    Args:
+        left: of the month's messages, before any column.
+    """
+    wanted = sum(ask.repeats for ask in column.asks)
+    if column.route is None or held == wanted:
+        return replace(column.blank, messages=held)
     if held:
         are = "message is" if held == 1 else "messages are"
-        return replace(blank, messages=held, problem=f"Only {held} of {wanted} can be asked: {held} plan {are} left.")
-    problem = "This month's plan messages are used up, by the columns before it as well."
-    return replace(blank, problem=f"{problem} {PlanUsedUpError.default_next_step}", runs=False)
-
-
-def _tokens(text: str) -> int:
-    """Never fewer than will be sent: a token stands for one byte at least."""
-    return len(text.encode("utf-8", "replace")) + FRAME
+        problem = f"Only {held} of {wanted} can be asked: {held} plan {are} left."
+        return replace(column.blank, messages=held, problem=problem)
+    by_others = ", by the columns before it as well" if left else ""
+    next_step = PlanUsedUpError.default_next_step if grant.plan.byok else NO_OWN_KEYS[grant.is_admin]
+    problem = f"This month's {grant.plan.messages:,} plan messages are used up{by_others}. {next_step}"
+    return replace(column.blank, problem=problem, runs=False)

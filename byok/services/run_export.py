@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,9 @@ from byok.services.run_file import RunAnswer, RunColumn, RunFile, RunNumbers, Ru
 from byok.services.spreadsheet import Cell, to_csv
 
 PICO = Decimal(10) ** -12
+# Greedy, since a label may hold any character: the words of a refusal may name the key, and a file is to hold no label.
+_NAMED_KEY = re.compile(r"\bkey “.*”", re.DOTALL)
+_LINE = re.compile(r"\r\n|\r|\n")  # what ends a line of Markdown
 CSV_HEAD = (
     *("Turn", "Question", "Column", "Version", "Model", "Answered by", "Parameters", "State", "Finish reason"),
     *("Paid by", "First token (ms)", "Duration (ms)", "Tokens/s", "Tokens in", "Tokens out", "Tokens reasoning"),
@@ -65,7 +69,10 @@ def run_file(thread: ThreadView, *, at: datetime, through: UUID | None = None) -
 
 
 def markdown(run: RunFile) -> bytes:
-    """For people: each message with the answers of every column under it."""
+    """For people: each message with the answers of every column under it.
+
+    Messages and answers are quotations: a fence, a table or HTML that one leaves open ends with it.
+    """
     return ("\n".join(_lines(run)).rstrip() + "\n").encode("utf-8", "replace")
 
 
@@ -86,7 +93,7 @@ def _answer(answer: AnswerView, column: int, said: list[str]) -> RunAnswer:
         state=answer.state,
         text=answer.text,
         reasoning=answer.reasoning,
-        error=answer.error,
+        error=_NAMED_KEY.sub("key", answer.error) if answer.error else answer.error,
         finish_reason=answer.finish_reason,
         provider=receipt.provider if receipt else None,
         model_answered=receipt.model_answered if receipt else None,
@@ -134,23 +141,34 @@ def _said(thread: ThreadView, turn: TurnView, column_id: UUID) -> list[str]:
 
 
 def _lines(run: RunFile) -> Iterator[str]:
-    yield from (f"# {run.title or 'Untitled'}", "", f"Exported {run.made_at} by {run.made_by}.", "")
+    yield from (f"# {_plain(run.title) or 'Untitled'}", "")
+    yield from (f"Exported {_plain(run.made_at)} by {_plain(run.made_by)}.", "")
     for turn in run.turns:
-        yield from (f"## Message {turn.turn}", "")
-        yield from (f"> {line}".rstrip() for line in turn.text.split("\n"))
-        yield ""
+        yield from (f"## Message {turn.turn}", "", *_quotation(turn.text), "")
         for answer in turn.answers:
             again = f", version {answer.version}" if answer.version > 1 else ""
-            yield from (f"### Column {answer.column}{again}: {answer.model}", "", _receipt(answer), "")
+            yield from (f"### Column {answer.column}{again}: {_plain(answer.model)}", "", _receipt(answer), "")
             if answer.text:
-                yield from (answer.text, "")
+                yield from (*_quotation(answer.text), "")
             if answer.error:
-                yield from (f"*{answer.error}*", "")
+                yield from (f"Error: {_plain(answer.error)}", "")
+
+
+def _quotation(text: str) -> Iterator[str]:
+    return (f"> {line}".rstrip() for line in _LINE.split(text))
+
+
+def _plain(text: str) -> str:
+    """A text on one line, letter by letter."""
+    return re.sub(r"([\\`*_\[\]<>&#~|!])", r"\\\1", " ".join(text.split()))
 
 
 def _receipt(answer: RunAnswer) -> str:
     n = answer.numbers
-    cost = "plan message" if answer.paid_by == "plan" else f"cost {'—' if n.cost_usd is None else f'${n.cost_usd:f}'}"
+    cost = (
+        "plan message" if answer.paid_by == "plan" else f"cost {'—' if n.cost_usd is None else f'≈ ${n.cost_usd:,f}'}"
+    )
+    reasoning = f" (reasoning {n.tokens_reasoning:,})" if n.tokens_reasoning else ""
     return " · ".join(
         (
             answer.state,
@@ -158,8 +176,9 @@ def _receipt(answer: RunAnswer) -> str:
             f"{_known(n.duration_ms, ' ms')} in all",
             f"{_known(n.tokens_per_s, '')} tokens/s",
             f"{_known(n.tokens_in, '')} tokens in",
-            f"{_known(n.tokens_out, '')} out",
+            f"{_known(n.tokens_out, '')} out{reasoning}",
             cost,
+            *([f"finish: {_plain(answer.finish_reason)}"] if answer.finish_reason else []),
         )
     )
 

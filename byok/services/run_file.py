@@ -9,18 +9,26 @@ import hashlib
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
+from byok.core.run import storable
 from byok.ground.errors import InvalidInputError
 from byok.services.columns import LONGEST_PROMPT, MOST_COLUMNS, ColumnSetup
 from byok.services.messages import LONGEST, MOST_REPEATS, MOST_TURNS, Ask
 
 FORMAT: Final = "aimy-byok-run"
 LARGEST: Final = 50 * 1024 * 1024  # bytes of a file that is opened
+LONGEST_WORD: Final = 200  # characters that a refusal quotes of a file
+# Bounded by what the ledger can keep, so that whoever opens a file can count with its figures.
+Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Number = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Rate = Annotated[Decimal, Field(ge=0, lt=10**23, decimal_places=1)]
+Money = Annotated[Decimal, Field(ge=0, le=Decimal(2**63 - 1).scaleb(-12), decimal_places=12)]
+Said = Annotated[str, AfterValidator(storable)]
 
 
 class _Part(BaseModel):
@@ -32,7 +40,7 @@ class _Settings(_Part):
 
     model: str
     parameters: dict[str, Any] = Field(default_factory=dict)
-    system_prompt: str = Field(default="", max_length=LONGEST_PROMPT)
+    system_prompt: Said = Field(default="", max_length=LONGEST_PROMPT)
 
     @field_validator("model")
     @classmethod
@@ -54,21 +62,21 @@ class _Settings(_Part):
 class RunColumn(_Settings):
     """A column, by its number; `removed` ones keep their answers and are not asked anew."""
 
-    column: int = Field(ge=1)
-    removed: bool = False
+    column: Number
+    removed: Annotated[bool, Field(strict=True)] = False
 
 
 class RunNumbers(_Part):
     """Figures as on the screen; null where one is not known. Costs are exact decimal numbers of USD, as text."""
 
-    ttft_ms: int | None = None
-    duration_ms: int | None = None
-    tokens_per_s: Decimal | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    tokens_cached: int | None = None
-    tokens_reasoning: int | None = None
-    cost_usd: Decimal | None = None
+    ttft_ms: Count | None = None
+    duration_ms: Count | None = None
+    tokens_per_s: Rate | None = None
+    tokens_in: Count | None = None
+    tokens_out: Count | None = None
+    tokens_cached: Count | None = None
+    tokens_reasoning: Count | None = None
+    cost_usd: Money | None = None
 
 
 class RunPrice(_Part):
@@ -76,8 +84,8 @@ class RunPrice(_Part):
 
     origin: str
     date: str
-    in_usd_per_million: Decimal | None = None
-    out_usd_per_million: Decimal | None = None
+    in_usd_per_million: Money | None = None
+    out_usd_per_million: Money | None = None
 
 
 class RunAnswer(_Settings):
@@ -86,8 +94,8 @@ class RunAnswer(_Settings):
     `prompt_sha256` is of what the person put in: see `prompt_hash`. `text_sha256` is of the answer's text.
     """
 
-    column: int
-    version: int
+    column: Number
+    version: Number
     state: Literal["running", "complete", "stopped", "interrupted", "failed"]
     text: str = ""
     reasoning: str = ""
@@ -107,12 +115,19 @@ class RunAnswer(_Settings):
 class RunTurn(_Part):
     """A message: what it follows, whom it was put to, how often, and the answers."""
 
-    turn: int = Field(ge=1)
-    follows: int | None = None
-    text: str = Field(min_length=1, max_length=LONGEST)
-    repeats: int = Field(default=1, ge=1, le=MOST_REPEATS)
-    columns: list[int]
+    turn: Number
+    follows: Number | None = None
+    text: Said = Field(max_length=LONGEST)
+    repeats: int = Field(default=1, strict=True, ge=1, le=MOST_REPEATS)
+    columns: list[Number]
     answers: list[RunAnswer] = Field(default_factory=list)
+
+    @field_validator("text")
+    @classmethod
+    def _is_said(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("the message is empty")
+        return value
 
 
 class RunFile(_Part):
@@ -122,10 +137,10 @@ class RunFile(_Part):
     version: Literal[1] = 1
     made_by: str = ""
     made_at: str = ""
-    title: str = Field(default="", max_length=200)
+    title: Said = Field(default="", max_length=200)
     columns: list[RunColumn] = Field(min_length=1)
-    turns: list[RunTurn] = Field(min_length=1)
-    newest: int | None = None
+    turns: list[RunTurn]
+    newest: Number | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -138,8 +153,11 @@ class RunFile(_Part):
                 raise ValueError(f"two turns have the number {turn.turn}")
             if turn.follows is not None and turn.follows not in seen:
                 raise ValueError(f"turn {turn.turn} follows turn {turn.follows}, which does not stand before it")
-            if not columns.issuperset(turn.columns):
+            versions = {(answer.column, answer.version) for answer in turn.answers}
+            if not columns.issuperset(turn.columns) or not columns.issuperset(column for column, _ in versions):
                 raise ValueError(f"turn {turn.turn} names a column that is not there")
+            if len(versions) < len(turn.answers):
+                raise ValueError(f"turn {turn.turn} has two answers of one column and version")
             seen.add(turn.turn)
         if self.newest is not None and self.newest not in seen:
             raise ValueError(f"there is no turn {self.newest}")
@@ -161,10 +179,13 @@ class RunFile(_Part):
             return cls.model_validate(json.loads(data))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            problem = f"This is no run file that can be opened: {place}: {first['msg']}."
+            place = _quoted(".".join(str(part) for part in first["loc"])) or "the file"
+            what = _quoted(first["msg"].removeprefix("Value error, ").rstrip("."))
+            problem = f"This is no run file that can be opened: {place}: {what}."
+        except json.JSONDecodeError as error:
+            problem = f"This is no run file: it is not JSON, from line {error.lineno}, column {error.colno} on."
         except (ValueError, RecursionError):
-            problem = "This is no run file: it is not JSON."
+            problem = "This is no run file: the file is not JSON that can be read."
         raise InvalidInputError(problem, field="file", next_step="Export one with Export, JSON, and open that.")
 
     def dump(self) -> bytes:
@@ -189,13 +210,13 @@ class RunFile(_Part):
         """
         turns = {turn.turn: turn for turn in self.turns}
         line: list[RunTurn] = []
-        at: int | None = self.newest if self.newest is not None else self.turns[-1].turn
+        at: int | None = self.newest if self.newest is not None else next(reversed(turns), None)
         while at is not None:
-            line.insert(0, turns[at])
+            line.append(turns[at])
             at = turns[at].follows
         asks = [
             Ask(turn.text, to={setups[one].id for one in turn.columns if one in setups}, repeats=turn.repeats)
-            for turn in line
+            for turn in reversed(line)
         ]
         asks = [ask for ask in asks if ask.to]
         if not 1 <= len(asks) <= MOST_TURNS:
@@ -217,6 +238,11 @@ def prompt_hash(settings: _Settings | ColumnSetup, messages: Sequence[str]) -> s
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text_hash(text)
+
+
+def _quoted(words: str) -> str:
+    """Words of a file, on one line and short enough for a message."""
+    return " ".join(storable(words[:LONGEST_WORD]).split())
 
 
 def text_hash(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 
 import pytest
 
-from byok.core.prices import Price, price
+from byok.core.prices import Price, context_window, price
 from byok.core.wire import Usage
 from tests.wire_tools import CATALOGUE
 
@@ -67,3 +68,35 @@ def test_the_providers_own_figure_wins_and_is_rounded_once() -> None:
 )
 def test_what_is_not_known_has_no_price(provider_id: str, model: str, usage: Usage) -> None:
     assert price(CATALOGUE.get(provider_id), model=model, usage=usage, at=AT) is None
+
+
+def test_what_a_million_tokens_came_to_is_told_only_of_tokens_that_there_were() -> None:
+    found = price(CATALOGUE.get("openai"), model="gpt-5.4-nano", usage=Usage(tokens_in=1000, tokens_out=0), at=AT)
+    assert found is not None
+    assert (found.in_pico, found.out_pico) == (found.cost_pico * 1000, None)
+
+
+def test_a_price_in_for_cached_tokens_is_what_they_came_to_together() -> None:
+    openai, usage = CATALOGUE.get("openai"), Usage(tokens_in=1000, tokens_out=500)
+    plain = price(openai, model="gpt-5.4-nano", usage=usage, at=AT)
+    cached = price(openai, model="gpt-5.4-nano", usage=replace(usage, tokens_cached=400), at=AT)
+    assert plain is not None
+    assert cached is not None
+    assert plain.in_pico is not None
+    assert cached.in_pico is not None
+    assert (cached.out_pico, cached.in_pico < plain.in_pico) == (plain.out_pico, True)
+    assert plain.cost_pico - cached.cost_pico == (plain.in_pico - cached.in_pico) // 1000
+
+
+def test_the_bundled_list_says_how_much_a_model_holds() -> None:
+    found = context_window(CATALOGUE.get("openai"), "gpt-5.4-mini")
+    assert found is not None
+    assert found >= 100_000
+    gemini = CATALOGUE.get("gemini")
+    bare = context_window(gemini, "gemini-3.5-flash-lite")
+    assert context_window(gemini, "models/gemini-3.5-flash-lite") == bare is not None
+
+
+@pytest.mark.parametrize(("provider_id", "model"), [("openai", "gpt-unheard-of"), ("local", "smollm2-135m-instruct")])
+def test_how_much_an_unlisted_model_holds_is_not_known(provider_id: str, model: str) -> None:
+    assert context_window(CATALOGUE.get(provider_id), model) is None

@@ -9,7 +9,7 @@ from uuid import UUID
 import streamlit as st
 
 from byok.services.conversation_views import AnswerView, TurnView
-from byok.services.word_diff import Passage, alike, compare
+from byok.services.word_diff import Passage, alike, compare, words
 from web import parts
 from web.house import signed_in
 
@@ -70,10 +70,10 @@ def _side(found: Sequence[Passage], *, left: bool, only: bool, label: str) -> st
 
 def _shortened(text: str, place: int, places: int) -> str:
     """What both say, as far as it is needed to see where a difference stands."""
-    words = text.split(" ")
+    every = words(text)
     before = AROUND if place > 0 else 0
     after = AROUND if place < places - 1 else 0
-    if len(words) <= before + after + 1:
+    left_out = len(every) - before - after
+    if left_out < 2:
         return text
-    kept = [" ".join(words[:before]), " ".join(words[len(words) - after :])]
-    return f"{kept[0]} … {len(words) - before - after} words … {kept[1]}"
+    return f"{''.join(every[:before]).rstrip()} … {left_out:,} words … {''.join(every[len(every) - after :])}"
