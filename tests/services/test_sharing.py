@@ -86,7 +86,7 @@ def refusal(made: Shared, call: Call, who: Actor, *ids: UUID) -> str:
     return str(caught.value)
 
 
-def test_the_tables_below_name_every_method_that_there_is() -> None:
+def test_the_tables_here_name_every_method_that_there_is() -> None:
     public = {name for name, _ in inspect.getmembers(Conversations, inspect.isfunction) if not name.startswith("_")}
     assert public == READS.keys() | CHANGES.keys() | NAMING_NONE
 

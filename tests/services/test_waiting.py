@@ -1,4 +1,4 @@
-"""Questions that wait for a free place: what is shown meanwhile, and what is not sent any more when it is their turn."""
+"""Questions that wait for a free place: what is shown meanwhile, and what is not sent any more in the end."""
 
 from __future__ import annotations
 
