@@ -71,9 +71,13 @@ class Exchange:
 
 
 class FakeProvider:
-    """The server. `script` says what each request is answered; it can be changed at any time."""
+    """The server. `script` says what each request is answered; it can be changed at any time.
 
-    def __init__(self) -> None:
+    Args:
+        id: by which the catalogue knows it. habits: more of its row.
+    """
+
+    def __init__(self, id: str = "fake", **habits: Any) -> None:  # noqa: A002 - the catalogue's own word
         self.script: Script = answer("Hello.")
         self.requests: list[dict[str, Any]] = []
         self.hung_up = threading.Event()
@@ -94,9 +98,8 @@ class FakeProvider:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self.provider = Provider(
-            id="fake", name="Fake AI", base_url=self.base_url, private_network=True, stream_usage="include_usage"
-        )
+        row = {"name": "Fake AI", "private_network": True, "stream_usage": "include_usage"} | habits
+        self.provider = Provider(id=id, base_url=self.base_url, **row)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -108,9 +111,9 @@ class FakeProvider:
 
 
 @contextmanager
-def fake_provider() -> Iterator[FakeProvider]:
+def fake_provider(**row: Any) -> Iterator[FakeProvider]:
     """A running server."""
-    server = FakeProvider()
+    server = FakeProvider(**row)
     try:
         yield server
     finally:

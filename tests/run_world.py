@@ -23,6 +23,7 @@ from byok.core.provider import Provider
 from byok.core.retries import Retries
 from byok.core.run import Chats
 from byok.core.runner import Runner
+from byok.core.waiting_line import WaitingLine
 from byok.core.wire import ChatCall, Usage, Wire, make_http_client
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
@@ -48,6 +49,7 @@ class Process:
         retries: Retries = AT_ONCE,
         wire: Chats | None = None,
         clock: Callable[[], datetime] = utc_now,
+        line: WaitingLine | None = None,
     ) -> None:
         self.db = db
         self.loop = LoopThread()
@@ -60,6 +62,7 @@ class Process:
             lease=self.lease,
             price=cheap,
             retries=retries,
+            line=line,
             tick=tick,
             clock=clock,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -43,8 +42,8 @@ class Parameters:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise InvalidInputError(f"There is no parameter {unknown[0]!r}.", field=unknown[0])
-        stop = values.get("stop") or ()
-        if isinstance(stop, str) or not isinstance(stop, list | tuple):
+        stop = () if values.get("stop") is None else values["stop"]
+        if not isinstance(stop, list | tuple):
             raise InvalidInputError("stop must be a list of texts.", field="stop")
         return cls(**{**values, "stop": tuple(stop)}).checked()
 
@@ -80,7 +79,7 @@ class Parameters:
 def _number(name: str, value: object, least: float, most: float) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInputError(f"{name} must be a number.", field=name)
     if not least <= value <= most:
         raise InvalidInputError(f"{name} must be between {least:g} and {most:g}.", field=name)

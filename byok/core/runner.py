@@ -143,7 +143,7 @@ class Runner:
             run.live.tell("Waits for the answer before it.")
             await asyncio.wait({before})
         async with self._turns.turn(run.job.ticket, tell=run.live.tell) as waited:
-            await run.stream(self._wire, waited=waited or follows)
+            await run.stream(self._wire, waited=waited or follows or run.tries > 0)
 
     def _hang_up(self, answer_id: UUID, why: EndStatus) -> None:
         run, stream = self._runs.get(answer_id), self._streams.get(answer_id)

@@ -18,6 +18,7 @@ from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
 from byok.core.plans import Plans
 from byok.core.runner import Runner
+from byok.core.wire import ChatCall
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
@@ -25,12 +26,14 @@ from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, admit
-from byok.services.booking import Booked, Booking, FindsRoutes, Question, ready, reserve
+from byok.services.booking import Booked, Booking, FindsRoutes, Question, reserve
+from byok.services.calls import or_not_sent, ready
 from byok.services.columns import ColumnSetup, ColumnView, arrange, as_chatbot, columns_of
 from byok.services.conversation_rows import OpenConversation, begin, go_on, name_after, title_of
 from byok.services.conversation_views import Asked, text_of
 from byok.services.history import Memory, read_memory, system_message
 from byok.services.messages import Ask, Message, message
+from byok.services.readers import check_answers, mine
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
@@ -49,7 +52,7 @@ class Asking:
         process_id = self._runner.enlist()
         with self._db.write_core() as connection:
             booking = self._booking(connection, actor, process_id)
-            opened, columns = self._open(connection, booking, sent, title=sent.title or title_of(sent.asks[0].text))
+            opened, columns = self._open(connection, booking, sent, title=title_of(sent.title or sent.asks[0].text))
             asked = [column for column in columns if any(ask.to is None or column.id in ask.to for ask in sent.asks)]
             if not asked:
                 raise InvalidInputError("No column was chosen that could be asked.", field="columns")
@@ -111,10 +114,9 @@ class Asking:
         a, t = ANSWERS.c, TURNS.c
         with self._db.write_core() as connection:
             booking = self._booking(connection, actor, process_id)
+            check_answers(connection, mine(actor), [answer_id])
             its = sa.select(a.turn_id, a.column_id, t.conversation_id, t.parent_id, t.parts)
-            found = connection.execute(its.join(TURNS, t.id == a.turn_id).where(a.id == answer_id)).one_or_none()
-            if found is None:
-                raise NotFoundError("There is no such answer.")
+            found = connection.execute(its.join(TURNS, t.id == a.turn_id).where(a.id == answer_id)).one()
             opened = go_on(connection, booking.grant, found.conversation_id, at=booking.at)
             column = next(one for one in columns_of(connection, opened.id) if one.id == found.column_id)
             memory = read_memory(connection, conversation_id=opened.id, column_id=column.id)
@@ -134,16 +136,23 @@ class Asking:
         self, actor: Actor, *, text: str, model: ModelName, key_id: UUID | None, system: str, parameters: Parameters
     ) -> Live:
         """See `Conversations.ask_once`."""
-        text = message(text)
+        text, parameters = message(text), parameters.checked()
         process_id, at = self._runner.enlist(), self._clock()
         with self._db.write_core() as connection:
             grant = admit(connection, actor, self._plans)
             route = self._routes.find(connection, grant, model, key_id=key_id)
             attempt_id = reserve(connection, grant, route, process_id=process_id, at=at)
-        call = ready(route, (*system_message(system), {"role": "user", "content": text}), parameters)
-        return self._runner.submit(
-            Job(attempt_id, grant.company.id, call, key_id=route.key_id, provider=route.provider)
-        )
+        messages = (*system_message(system), {"role": "user", "content": text})
+
+        def anew() -> ChatCall:
+            with or_not_sent(), self._db.read() as session:
+                found = self._routes.find(session, admit(session, actor, self._plans), model, key_id=route.key_id)
+            call = ready(found, messages, parameters)
+            return call if isinstance(call, ChatCall) else call()
+
+        call = ready(route, messages, parameters)
+        job = Job(attempt_id, grant.company.id, call, key_id=route.key_id, provider=route.provider, anew=anew)
+        return self._runner.submit(job)
 
     def start(self, actor: Actor, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None) -> UUID:
         """See `Conversations.start`; the new conversation's id."""

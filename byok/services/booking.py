@@ -6,7 +6,6 @@ A column that cannot be asked is booked as failed, with the reason, so that it h
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,7 +16,6 @@ import sqlalchemy as sa
 from byok.core import ledger
 from byok.core.job import Job
 from byok.core.model_names import ModelName
-from byok.core.parameters import Parameters
 from byok.core.plans import Plans
 from byok.core.wire import ChatCall
 from byok.ground.db import Database
@@ -26,6 +24,7 @@ from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, Reads, admit
+from byok.services.calls import or_not_sent, ready
 from byok.services.columns import ColumnView
 from byok.services.history import Memory, read_memory, system_message
 from byok.services.routes import Route
@@ -132,9 +131,9 @@ class Booking:
         except ByokError as error:
             refusal = error
         else:
-            anew = functools.partial(self._anew, question, column, needs=needs)
+            anew = functools.partial(self._anew, question, column, key_id=route.key_id, needs=needs)
             call: ChatCall | functools.partial[ChatCall] = anew
-            if after is None:
+            if after is None and needs is None:
                 messages = _messages(column.system_prompt, memory, question)
                 call = ready(route, messages, column.parameters)
             job = Job(attempt_id, self.grant.company.id, call, answer_id, route.key_id, route.provider, after, anew)
@@ -149,21 +148,19 @@ class Booking:
         _ADD_ANSWER.run(self._connection, row)
         return Booked(answer_id, job, refusal)
 
-    def _anew(self, question: Question, column: ColumnView, *, needs: UUID | None) -> ChatCall:
-        """The call when its turn has come: the history may be longer by then, and the key or the plan another.
+    def _anew(self, question: Question, column: ColumnView, *, key_id: UUID | None, needs: UUID | None) -> ChatCall:
+        """The call when its turn has come: the history may be longer by then, and the key gone or the plan another.
+
+        Args:
+            key_id: of the key that was reserved for it, and that pays: no other one is used, be it the default by now.
 
         Raises:
             NotSentError: nothing can be asked any more.
         """
-        try:
-            with self._db.read() as session:
-                grant = admit(session, self._actor, self._plans)
-                route = self._routes.find(session, grant, column.model, key_id=column.key_id)
-                memory = read_memory(
-                    session.connection(), conversation_id=question.conversation_id, column_id=column.id
-                )
-        except ByokError as error:
-            raise NotSentError(f"Not sent. {error.message}", next_step=error.next_step) from None
+        with or_not_sent(), self._db.read() as session:
+            grant = admit(session, self._actor, self._plans)
+            route = self._routes.find(session, grant, column.model, key_id=key_id)
+            memory = read_memory(session.connection(), conversation_id=question.conversation_id, column_id=column.id)
         before = memory.turns.get(needs) if needs else None
         if needs and not (before and before.text):
             raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
@@ -207,31 +204,6 @@ def reserve(
         if grant.plan.byok:
             raise
         raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS[grant.is_admin]) from None
-
-
-def ready(
-    route: Route, messages: Sequence[Mapping[str, str]], parameters: Parameters
-) -> ChatCall | functools.partial[ChatCall]:
-    """The call; for a provider that this process launches, a function: its address is known once its server is up."""
-    make = functools.partial(
-        ChatCall,
-        provider=route.provider,
-        model=route.name.model,
-        messages=messages,
-        auth=route.auth,
-        temperature=parameters.temperature,
-        max_tokens=parameters.max_tokens,
-        top_p=parameters.top_p,
-        seed=parameters.seed,
-        stop=parameters.stop,
-    )
-    if route.provider.launch == "none":
-        return make(base_url=route.base_url)
-    return functools.partial(_located, make, route)
-
-
-def _located(make: functools.partial[ChatCall], route: Route) -> ChatCall:
-    return make(base_url=route.base_url)
 
 
 def _messages(system_prompt: str, memory: Memory, question: Question) -> tuple[dict[str, str], ...]:

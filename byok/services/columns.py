@@ -1,12 +1,12 @@
 """The columns of a conversation: which models stand side by side, each with its own parameters and system prompt.
 
-A column that is removed keeps its answers and never comes back under another model. Callers have admitted the author.
+A column that is removed keeps its answers, and its place goes to no other. Callers have admitted the author.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -56,15 +56,17 @@ class ColumnSetup:
     id: UUID = field(default_factory=new_id)
 
     def checked(self) -> ColumnSetup:
-        """Itself.
+        """Itself, its system prompt as it is kept.
 
         Raises:
-            InvalidInputError: a parameter or the system prompt is none that could be sent.
+            InvalidInputError: the model's name, a parameter or the system prompt is none that could be sent.
         """
         self.parameters.checked()
+        if self.model is not None and storable(str(self.model)) != str(self.model):
+            raise InvalidInputError("This is not the name of a model.", field="model")
         if len(self.system_prompt) > LONGEST_PROMPT:
             raise InvalidInputError(f"The system prompt is longer than {LONGEST_PROMPT:,} characters.", field="system")
-        return self
+        return replace(self, system_prompt=storable(self.system_prompt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def arrange(
         The columns now, without removed ones.
 
     Raises:
-        InvalidInputError: none or too many, one twice, or one that cannot be set so.
+        InvalidInputError: none or too many, one twice, one that cannot be set so, or another conversation's.
     """
     if not 1 <= len(setups) <= MOST_COLUMNS:
         raise InvalidInputError(f"A conversation has 1 to {MOST_COLUMNS} columns.", field="columns")
@@ -127,14 +129,16 @@ def arrange(
     known = {column.id: column for column in before}
     position = max((column.position for column in before), default=-1) + 1
     now: list[ColumnView] = []
-    for setup in setups:
-        setup.checked()
+    for setup in (one.checked() for one in setups):
         column = known.pop(setup.id, None)
         if column is None:
             if setup.model is None:
                 continue
             column = _view(setup, setup.model, position)
-            _ADD.run(connection, {**_values(column), "id": column.id, "conversation_id": conversation_id})
+            try:
+                _ADD.run(connection, {**_values(column), "id": column.id, "conversation_id": conversation_id})
+            except sa.exc.IntegrityError:
+                raise InvalidInputError("This is no column of this conversation.", field="columns") from None
             position += 1
         else:
             wanted = _view(setup, setup.model or column.model, column.position)
@@ -143,6 +147,8 @@ def arrange(
                 connection.execute(its.values(**_values(wanted), removed_at=None))
             column = wanted
         now.append(column)
+    if not now:
+        raise InvalidInputError("No column has a model.", field="columns", next_step="Choose one.")
     gone = [column.id for column in known.values() if not column.removed]
     if gone:
         connection.execute(sa.update(COLUMNS).where(_k.id.in_(gone)).values(removed_at=at))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from byok.core.run import storable
 from byok.ground.errors import NotAllowedError, NotFoundError
 from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
@@ -78,5 +79,5 @@ def name_after(connection: sa.Connection, conversation_id: UUID, first_message: 
 
 def title_of(text: str) -> str:
     """A title of at most 60 characters, on one line."""
-    line = " ".join(text.split())
+    line = " ".join(storable(text).split())
     return line if len(line) <= TITLE else line[: TITLE - 1].rstrip() + "…"

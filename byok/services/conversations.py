@@ -17,6 +17,7 @@ from byok.core.live import Live
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
 from byok.core.plans import Plans
+from byok.core.run import storable
 from byok.core.runner import Runner
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
@@ -142,7 +143,7 @@ class Conversations:
         """
         with self._db.read() as session:
             admit(session, actor, self._plans)
-            which, search = readers.mine(actor), search.strip()
+            which, search = readers.mine(actor), storable(search).strip()
             found = self._threads.listed(
                 session.connection(), which, search=search, limit=limit, reader=actor.person_id
             )

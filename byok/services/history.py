@@ -49,8 +49,9 @@ class Memory:
 
     @property
     def running(self) -> UUID | None:
-        """The last answer of this column that is being written, on whatever branch."""
-        return next((turn.running for turn in reversed(self.turns.values()) if turn.running), None)
+        """The answer of this column that was asked for last and is being written, on whatever branch."""
+        # By the ids, which grow: an early turn's answer may have been asked for anew after the last turn's.
+        return max((turn.running for turn in self.turns.values() if turn.running), default=None)
 
     def messages(self, leaf: UUID | None) -> tuple[dict[str, str], ...]:
         """The branch that ends with this turn, itself included.

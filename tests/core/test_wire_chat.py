@@ -73,6 +73,9 @@ def test_each_provider_is_sent_its_own_fields_and_no_other(
     expected = plain if options is None else plain | {"stream_options": options}
     assert sent_by(provider_id) == expected
     assert sent_by(provider_id, max_tokens=99, temperature=0.0) == expected | {field: 99, "temperature": 0.0}
+    seed = "random_seed" if provider_id == "mistral" else "seed"
+    more = {"top_p": 0.5, seed: 0, "stop": ["END", "\n"]}
+    assert sent_by(provider_id, top_p=0.5, seed=0, stop=("END", "\n")) == expected | more
 
 
 def test_a_message_without_text_is_left_out() -> None:

@@ -127,6 +127,15 @@ def test_the_answer_length_and_the_temperature_go_out_under_the_names_that_the_p
 
 
 @pytest.mark.parametrize("here", CHATS, indirect=True)
+def test_seed_top_p_and_stop_go_out_under_the_names_that_the_provider_takes(here: World) -> None:
+    here.chat(seed=7, top_p=0.5, stop=("END",))
+    (request,) = here.server.requests
+    its_seed = {"mistral": "random_seed"}.get(here.provider.id, "seed")
+    set_ones = {name: value for name, value in request.body.items() if name not in COMMON | {"stream_options"}}
+    assert set_ones == {its_seed: 7, "top_p": 0.5, "stop": ["END"]}
+
+
+@pytest.mark.parametrize("here", CHATS, indirect=True)
 def test_an_error_in_the_middle_keeps_the_text_before_it(here: World) -> None:
     here.in_situation("error in the stream")
     if here.provider.id == "mistral":  # says it by the finish reason alone
