@@ -101,6 +101,10 @@ export default function (component) {
   if (data.place !== ALL) root.setAttribute("aria-label", data.label);
   const tell = (tries) => {
     if (tries > ASK_AGAIN.length) return location.reload();
+    if (data.place === ALL && document.querySelector("[data-testid=stDialog]")) {
+      state.timer = setTimeout(() => tell(tries), APART); // drawing the whole page would close the dialog
+      return;
+    }
     state.timer = setTimeout(() => tell(tries + 1), ASK_AGAIN[tries] ?? SHORTEST_WAIT);
     tellInTurn(() => state.timer !== null && setTriggerValue("ended", tries), data.place);
   };
