@@ -12,6 +12,7 @@ from byok.ground.errors import ByokError
 from byok.services.chatbots import ChatbotView
 from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import ConversationView, ThreadView
+from byok.services.forecasts import unwritten
 from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
 from web import conversation_list, elements, model_picker, parts
@@ -184,7 +185,9 @@ def _write(
             race.dialog(columns, thread, chatbot, leaf, parts.opening("race"))
         if ready:
             conversation_id = thread.conversation.id if thread else None
-            outlook = workbench().forecasts.look(who.actor, ready, conversation_id=conversation_id, after=leaf)
+            outlook = workbench().forecasts.look(
+                who.actor, ready, conversation_id=conversation_id, after=leaf, asks=unwritten(to)
+            )
             sending.before(outlook, to, columns)
     text = st.chat_input("Ask something", key="ask", disabled=not ready)
     text = text or st.session_state.pop("suggested", None) or (refused[0] if refused and refused[1] else None)

@@ -151,8 +151,9 @@ class ThreadView:
         line: list[TurnView] = []
         up = at
         while up is not None and up in turns:
-            line.insert(0, turns[up])
+            line.append(turns[up])
             up = turns[up].parent_id
+        line.reverse()
         while True:
             below = next((turn for turn in reversed(self.turns) if turn.parent_id == at), None)
             if below is None or at is None:

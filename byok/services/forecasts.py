@@ -5,7 +5,7 @@ Sends and writes nothing. A bound that cannot be told is None, a dash: where no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -31,7 +31,12 @@ from byok.services.routes import Route
 
 MESSAGE: Final = 4_000
 """Characters of a message that is not written yet, for which a run's cost is bounded."""
-UNWRITTEN: Final = (Ask("\N{LARGE ORANGE CIRCLE}" * MESSAGE),)  # no character takes more bytes
+_LONGEST: Final = "\N{LARGE ORANGE CIRCLE}" * MESSAGE  # no character takes more bytes
+
+
+def unwritten(to: Collection[UUID] | None = None) -> tuple[Ask, ...]:
+    """A message of `MESSAGE` characters that is still to be written, to these columns; None means all."""
+    return (Ask(_LONGEST, to=to),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +129,18 @@ class Forecasts:
         *,
         conversation_id: UUID | None = None,
         after: UUID | None = None,
-        asks: Sequence[Ask] = UNWRITTEN,
+        asks: Sequence[Ask] | None = None,
     ) -> Outlook:
         """What asking these columns would come to now.
 
         Args:
             after: the turn on which the first message follows; None means the newest.
-            asks: one message after the other; without them, one of `MESSAGE` characters that is still to be written.
+            asks: one message after the other; None means `unwritten`.
 
         Raises:
             NotFoundError: no such conversation, or another person's.
         """
+        asks = unwritten() if asks is None else asks
         with self._db.read() as session:
             connection = session.connection()
             grant = admit(connection, actor, self._plans)
