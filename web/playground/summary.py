@@ -23,7 +23,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Decimal], str]], ...] = (
     ("tokens_reasoning", "of these reasoning", lambda value: formats.count(int(value))),
     ("cost_pico", "Estimated cost", lambda value: formats.exact(int(value))),
 )
-CHARTS = (("ttft_ms", "First token (ms)"), ("tokens_per_s", "Tokens/s"))
+CHARTS = (("ttft_ms", "First token"), ("tokens_per_s", "Tokens/s"))
 
 
 def draw(turn: TurnView, numbers: Mapping[UUID, int], names: Names, *, newest: bool) -> None:
@@ -44,8 +44,7 @@ def draw(turn: TurnView, numbers: Mapping[UUID, int], names: Names, *, newest: b
     st.html(_cards(first, found, called))
     with st.expander("Numbers", icon=":material/bar_chart:", expanded=newest, key=f"numbers-{turn.id}"):
         st.html(_table(found, called, race=turn.repeats > 1))
-        if newest:
-            _charts(found, called)
+        st.html(_charts(found, called))
 
 
 def _cards(first: Standing, found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> str:
@@ -92,32 +91,21 @@ def _cell(found: Spread | None, write: Callable[[Decimal], str], *, race: bool) 
     return f"{write(found.median)}<br><small>{write(found.least)} to {write(found.most)}</small>"
 
 
-def _charts(found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> None:
-    import altair as alt
-    import pandas as pd
+def _charts(found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> str:
+    """Bars as plain HTML: a chart library would cost more than all eight answers."""
+    return f'<div class="charts">{"".join(_chart(name, title, found, called) for name, title in CHARTS)}</div>'
 
-    for place, (figure, title) in zip(st.columns(2), CHARTS, strict=True):
-        rows = [
-            {
-                "column": called[one.column_id],
-                "value": float(spread.median),
-                "least": float(spread.least),
-                "most": float(spread.most),
-            }
-            for one in found
-            if (spread := one.spreads.get(figure)) is not None
-        ]
-        if not rows:
-            continue
-        order = [called[one.column_id] for one in found]
-        y = alt.Y("column:N", sort=order, title=None, axis=alt.Axis(labelLimit=160))
-        base = alt.Chart(pd.DataFrame(rows), title=title).encode(y=y)
-        bars = base.mark_bar(height={"band": 0.6}).encode(
-            x=alt.X("value:Q", title=None, axis=alt.Axis(tickCount=4)),
-            tooltip=[alt.Tooltip("column:N", title="Column"), alt.Tooltip("value:Q", title=title)],
-        )
-        spread_of = base.mark_rule(strokeWidth=2).encode(x="least:Q", x2="most:Q")
-        chart = (bars + spread_of if any(row["least"] != row["most"] for row in rows) else bars).properties(
-            height=alt.Step(26)
-        )
-        place.altair_chart(chart, width="stretch")
+
+def _chart(figure: str, title: str, found: Sequence[ColumnNumbers], called: Mapping[UUID, str]) -> str:
+    known = [(called[one.column_id], one.spreads[figure]) for one in found if figure in one.spreads]
+    if not known:
+        return ""
+    longest = max(spread.most for _, spread in known) or Decimal(1)
+    write = next(write for name, _, write in FIGURES if name == figure)
+    rows = []
+    for name, spread in known:
+        width, begin, end = (float(100 * value / longest) for value in (spread.median, spread.least, spread.most))
+        whisker = f'<u style="left:{begin:.1f}%;width:{end - begin:.1f}%"></u>' if spread.count > 1 else ""
+        bar = f'<span class="bar" aria-hidden="true"><i style="width:{width:.1f}%"></i>{whisker}</span>'
+        rows.append(f"<li><span>{escape(name)}</span>{bar}<span>{write(spread.median)}</span></li>")
+    return f"<figure><figcaption>{title}</figcaption><ul>{''.join(rows)}</ul></figure>"
