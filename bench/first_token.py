@@ -2,7 +2,7 @@
 
     uv run python bench/first_token.py
 
-The product: `Conversations.ask` (session's actor admitted, route, plan check, reservation, all in one transaction),
+The product: `Conversations.send` (session's actor admitted, route, plan check, reservation, all in one transaction),
 the key opened, the request on the process's loop, until the text stands in the buffer that pages read. Bare httpx: an
 `AsyncClient` with a kept connection, one request, `aiter_lines` until the first text. Both ask the same local server,
 which answers at once. A message that begins a conversation and one that goes on are measured apart.
@@ -24,6 +24,8 @@ import httpx
 
 from byok.process import Workbench
 from byok.services.access import Actor
+from byok.services.columns import ColumnSetup
+from byok.services.messages import Ask, Message
 from local_server import MODEL, local_server
 from report import Report
 from workplace import NAME, furnish, settings
@@ -50,10 +52,10 @@ async def bare(client: httpx.AsyncClient, base_url: str) -> float:
     return (first - began) * 1000
 
 
-def product(bench: Workbench, actor: Actor, conversation_id: UUID | None) -> tuple[float, UUID]:
+def product(bench: Workbench, actor: Actor, conversation_id: UUID | None, column: ColumnSetup) -> tuple[float, UUID]:
     """Milliseconds to the first text, and the conversation; returns once the answer is settled."""
     began = time.perf_counter()
-    asked = bench.conversations.ask(actor, conversation_id=conversation_id, text=QUESTION, model=NAME)
+    asked = bench.conversations.send(actor, Message([Ask(QUESTION)], [column], conversation_id))
     live = bench.runner.live(asked.answer_ids[0])
     assert live is not None, "the answer ended before it could be looked at"
     seen = live.version
@@ -76,19 +78,20 @@ def measure(base_url: str) -> dict[str, list[float]]:
             gc.collect()
             gc.freeze()  # as the app does at its start
             conversation: UUID | None = None
+            column = ColumnSetup(NAME)
             for turn in range(-20, REQUESTS):
                 plain = loop.run(bare(client, base_url))
                 if turn % TURNS == 0:
-                    conversation = None
+                    conversation, column = None, ColumnSetup(NAME)
                 kind = BEGINS if conversation is None else GOES_ON
-                ours, conversation = product(bench, actor, conversation)
+                ours, conversation = product(bench, actor, conversation, column)
                 if turn >= 0:  # the first ones warm up
                     found[HTTPX].append(plain)
                     found[kind].append(ours)
             # As many of each kind: only a sixth of the messages above began a conversation.
             for _ in range(REQUESTS - len(found[BEGINS])):
                 found[HTTPX].append(loop.run(bare(client, base_url)))
-                found[BEGINS].append(product(bench, actor, None)[0])
+                found[BEGINS].append(product(bench, actor, None, ColumnSetup(NAME))[0])
         finally:
             loop.run(client.aclose())
             bench.close()

@@ -99,7 +99,7 @@ def send(
     if leaf is not None:
         st.query_params[BRANCH] = str(asked.turn_id)
     st.query_params["conversation"] = str(asked.conversation_id)
-    columns.forget(chatbot)
+    columns.begin_anew(chatbot)
     return None
 
 

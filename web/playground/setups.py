@@ -58,17 +58,19 @@ def initial(
             setup if setup.model and menu.find(setup.model, key_id=setup.key_id) else replace(setup, model=None)
             for setup in kept
         ]
-    key = _draft_key(bot.id if bot else None)
-    if key not in st.session_state:
-        of_bot = Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens) if bot else Parameters()
-        name, key_id = (default.name, default.key_id) if default else (None, None)
-        st.session_state[key] = [ColumnSetup(name, key_id, of_bot, bot.system_prompt if bot else "")]
-    return list(st.session_state[key])
+    draft = st.session_state.get(_draft_key(bot.id if bot else None))
+    if draft is not None:
+        return list(draft)
+    of_bot = Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens) if bot else Parameters()
+    name, key_id = (default.name, default.key_id) if default else (None, None)
+    return [ColumnSetup(name, key_id, of_bot, bot.system_prompt if bot else "")]
 
 
-def forget(chatbot: UUID | None) -> None:
-    """The first message is sent: the columns are kept with the conversation now."""
-    st.session_state.pop(_draft_key(chatbot), None)
+def begin_anew(chatbot: UUID | None) -> None:
+    """The first message is sent: the columns are the conversation's now. The next one begins with several like them."""
+    draft = st.session_state.pop(_draft_key(chatbot), [])
+    if len(draft) > 1:
+        st.session_state[_draft_key(chatbot)] = [replace(setup, id=new_id()) for setup in draft]
 
 
 def draw_one(
