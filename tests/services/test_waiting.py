@@ -154,6 +154,7 @@ def test_a_key_that_is_the_default_by_now_does_not_pay_for_what_was_reserved_for
     got = any_waits.go_on()
     assert got.state == "complete"
     assert got.receipt.key_id == KEY_ID != other
+    assert one.fake.keys == [str(KEY_ID)] * 2
 
 
 def test_a_plan_that_changes_meanwhile_is_heeded(any_waits: Queue) -> None:
