@@ -40,8 +40,8 @@ def any_one(any_db: Database) -> Iterator[TalkWorld]:
 # Columns that still answer
 
 
-def test_a_column_that_still_answers_is_asked_when_it_has_ended_and_is_told_all(any_one: TalkWorld) -> None:
-    one, gate = any_one, threading.Event()
+def test_a_column_that_still_answers_is_asked_when_it_has_ended_and_is_told_all(one: TalkWorld) -> None:
+    gate = threading.Event()
     one.fake.script = held_where("fake-2", gate, text="one")
     columns = [column(), column("fake-2")]
     first = one.send("one", columns)
@@ -317,8 +317,7 @@ def test_a_run_of_messages_is_asked_one_after_the_other_with_nobody_looking(any_
     assert thread.turns[-1].id == asked.turn_id
 
 
-def test_in_a_run_a_column_that_got_no_answer_is_not_asked_on_and_the_others_are(any_one: TalkWorld) -> None:
-    one = any_one
+def test_in_a_run_a_column_that_got_no_answer_is_not_asked_on_and_the_others_are(one: TalkWorld) -> None:
     one.fake.script = lambda exchange: (refuse(401) if exchange.body["model"] == "fake-2" else echo)(exchange)
     columns = [column(), column("fake-2")]
     asked = one.talk.send(one.ada, Message([Ask("one"), Ask("two"), Ask("three")], columns))
