@@ -80,12 +80,14 @@ class FakeProvider:
     def __init__(self, id: str = "fake", **habits: Any) -> None:  # noqa: A002 - the catalogue's own word
         self.script: Script = answer("Hello.")
         self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []  # what each request was authorised with
         self.hung_up = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                fake.keys.append(self.headers.get("authorization", "").removeprefix("Bearer "))
                 fake.requests.append(body)
                 try:
                     fake.script(Exchange(self, body))

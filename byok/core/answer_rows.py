@@ -26,6 +26,12 @@ def checkpoint(connection: sa.Connection, texts: Iterable[tuple[UUID, str, str]]
     connection.execute(still, [{"row": answer, "text": text, "reasoning": more} for answer, text, more in texts])
 
 
+def is_running(connection: sa.Connection, answer: UUID) -> bool:
+    """Whether it is being written, in whatever process: one that died is found out by the sweep."""
+    query = sa.select(ANSWERS.c.id).where(ANSWERS.c.id == answer, ANSWERS.c.state == "running")
+    return connection.execute(query).one_or_none() is not None
+
+
 def to_stop(connection: sa.Connection, answers: Collection[UUID]) -> set[UUID]:
     """Those of `answers` that somebody asked to stop, in whatever process, or whose conversation was deleted."""
     query = sa.select(ANSWERS.c.id).where(ANSWERS.c.id.in_(answers), ~ANSWERS.c.stop_requested)

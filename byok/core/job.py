@@ -22,7 +22,7 @@ class Job:
         key_id: the company's own key that pays, or None for a standard model, which has no price for the company.
         provider: who is asked, where `call` is a function.
         anew: makes the call once more, where it had to wait: meanwhile a key may be gone, and a history be longer.
-        after: the answer that must have ended before this one is asked, where this process still writes it.
+        after: the answer that must have ended before this one is asked, whatever process writes it.
     """
 
     attempt_id: UUID

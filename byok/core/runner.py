@@ -23,6 +23,7 @@ from byok.core.leases import Lease
 from byok.core.ledger import EndStatus, Outcome
 from byok.core.live import Live, State
 from byok.core.loop import LoopThread
+from byok.core.order import Order
 from byok.core.retries import Retries
 from byok.core.run import Chats, End, Pricing, Run, log, report
 from byok.core.turns import Turns
@@ -69,6 +70,7 @@ class Runner:
         self._streams: dict[UUID, asyncio.Task[None]] = {}
         self._turns = Turns(line)
         self._ends: dict[UUID, asyncio.Task[None]] = {}
+        self._order = Order(db=db, ends=self._ends, in_thread=self._in_thread, tick=tick)
         self._rows = ThreadPoolExecutor(1 if db.is_sqlite else 4, thread_name_prefix="byok-rows")
         self._keeper: Future[None] | None = None
         self._checkpoints = Checkpoints(
@@ -131,17 +133,13 @@ class Runner:
             self._rows.shutdown(wait=False)
 
     def _begin(self, run: Run) -> None:
-        before = self._ends.get(run.job.after) if run.job.after is not None else None
-        stream = asyncio.create_task(self._stream(run, before))
+        stream = asyncio.create_task(self._stream(run, run.job.after))
         self._streams[run.id] = stream
         end = self._ends[run.id] = asyncio.create_task(self._see_to_its_end(run, stream))
         end.add_done_callback(lambda _: self._ends.pop(run.id, None))
 
-    async def _stream(self, run: Run, before: asyncio.Task[None] | None) -> None:
-        follows = before is not None and not before.done()
-        if before is not None and follows:
-            run.live.tell("Waits for the answer before it.")
-            await asyncio.wait({before})
+    async def _stream(self, run: Run, after: UUID | None) -> None:
+        follows = after is not None and await self._order.wait_for(after, tell=run.live.tell)
         async with self._turns.turn(run.job.ticket, tell=run.live.tell) as waited:
             await run.stream(self._wire, waited=waited or follows or run.tries > 0)
 

@@ -13,6 +13,7 @@ import httpx
 import sqlalchemy as sa
 
 from byok.core.catalogue import Catalogue
+from byok.core.key_auth import KeyAuth
 from byok.core.model_names import ModelName
 from byok.core.plans import Plan, Plans
 from byok.ground.clock import utc_now
@@ -41,7 +42,10 @@ PLANS = Plans(
 
 
 class StubRoutes:
-    """Leads every model to its fake provider, `gone` apart; an own key only where the plan has them and it is there."""
+    """Leads every model to its fake provider, `gone` apart; an own key only where the plan has them and it is there.
+
+    In a key's place its id is sent.
+    """
 
     def __init__(self, *fakes: FakeProvider) -> None:
         self.fakes = {fake.provider.id: fake for fake in fakes}
@@ -62,7 +66,7 @@ class StubRoutes:
         return Route(
             name=name,
             provider=fake.provider,
-            auth=httpx.Auth(),
+            auth=KeyAuth(lambda: str(found), header="Authorization", prefix="Bearer ") if own else httpx.Auth(),
             key_id=found if own else None,
             key_label="Product team" if own else None,
             key_hint="4f2a" if own else None,

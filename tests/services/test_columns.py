@@ -69,8 +69,7 @@ def test_a_message_goes_to_every_column_with_its_own_model_settings_and_instruct
     assert len(rows(one.db, "turn")) == 1
 
 
-def test_each_column_remembers_its_own_answers_alone(any_one: TalkWorld) -> None:
-    one = any_one
+def test_each_column_remembers_its_own_answers_alone(one: TalkWorld) -> None:
     one.fake.script = echo
     columns = [column(), column("fake-2")]
     first = one.send("one", columns)
@@ -80,8 +79,7 @@ def test_each_column_remembers_its_own_answers_alone(any_one: TalkWorld) -> None
     assert told(one.fake, "fake-2")[1] == ["one", "fake-2: one", "two"]
 
 
-def test_a_message_to_one_column_is_not_seen_by_the_others(any_one: TalkWorld) -> None:
-    one = any_one
+def test_a_message_to_one_column_is_not_seen_by_the_others(one: TalkWorld) -> None:
     one.fake.script = echo
     columns = [column(), column("fake-2")]
     first = one.send("one", columns)
@@ -180,8 +178,7 @@ def test_of_many_columns_and_senders_at_once_exactly_as_many_are_asked_as_messag
 # Arranging
 
 
-def test_another_model_of_a_column_is_told_what_the_one_before_answered(any_one: TalkWorld) -> None:
-    one = any_one
+def test_another_model_of_a_column_is_told_what_the_one_before_answered(one: TalkWorld) -> None:
     one.fake.script = echo
     columns = [column(), column("fake-2")]
     first = one.send("one", columns)
@@ -250,11 +247,8 @@ def test_a_message_to_no_column_that_is_there_is_refused(one: TalkWorld) -> None
     assert rows(one.db, "conversation") == []
 
 
-@pytest.mark.parametrize("way", ["send", "arrange", "new"])
 @pytest.mark.parametrize("owner", ["the same person", "another company"])
-def test_a_column_of_another_conversation_is_neither_changed_nor_attached(
-    any_one: TalkWorld, owner: str, way: str
-) -> None:
+def test_a_column_of_another_conversation_is_neither_changed_nor_attached(any_one: TalkWorld, owner: str) -> None:
     one = any_one
     theirs = one.send("theirs", [hers := column(system_prompt="Hers")])
     one.ended(theirs)
@@ -267,14 +261,15 @@ def test_a_column_of_another_conversation_is_neither_changed_nor_attached(
     until(lambda: not one.talk.running(thief, own.conversation_id))
     before = rows(one.db, "conversation_column")
     stolen = replace(hers, model=ModelName("byok", "fake", "fake-9"))
-    ways: dict[str, Callable[[], object]] = {
-        "send": lambda: one.talk.send(thief, Message([Ask("two")], [mine, stolen], own.conversation_id)),
-        "arrange": lambda: one.talk.arrange(thief, own.conversation_id, [mine, stolen]),
-        "new": lambda: one.talk.send(thief, Message([Ask("two")], [stolen])),
-    }
-    with pytest.raises(InvalidInputError) as caught:
-        ways[way]()
-    assert caught.value.field == "columns"
+    ways: list[Callable[[], object]] = [
+        lambda: one.talk.send(thief, Message([Ask("two")], [mine, stolen], own.conversation_id)),
+        lambda: one.talk.arrange(thief, own.conversation_id, [mine, stolen]),
+        lambda: one.talk.send(thief, Message([Ask("two")], [stolen])),
+    ]
+    for way in ways:
+        with pytest.raises(InvalidInputError) as caught:
+            way()
+        assert caught.value.field == "columns"
     assert rows(one.db, "conversation_column") == before
     assert told(one.fake, "fake-9") == []
 

@@ -11,13 +11,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from byok.core.leases import LEASE, sweep
 from byok.core.model_names import ModelName
+from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, ModelGoneError, NotFoundError
+from byok.ground.tables.types import metadata
 from byok.services.messages import Ask, Message
 from tests.fake_provider import Exchange, answer, held, refuse
-from tests.run_world import rows, until
+from tests.run_world import Process, rows, until
 from tests.services.talk_world import TalkWorld, column, echo, held_where, talk_world, told
 
 
@@ -36,8 +40,8 @@ def any_one(any_db: Database) -> Iterator[TalkWorld]:
 # Columns that still answer
 
 
-def test_a_column_that_still_answers_is_asked_when_it_has_ended_and_is_told_all(any_one: TalkWorld) -> None:
-    one, gate = any_one, threading.Event()
+def test_a_column_that_still_answers_is_asked_when_it_has_ended_and_is_told_all(one: TalkWorld) -> None:
+    gate = threading.Event()
     one.fake.script = held_where("fake-2", gate, text="one")
     columns = [column(), column("fake-2")]
     first = one.send("one", columns)
@@ -51,6 +55,52 @@ def test_a_column_that_still_answers_is_asked_when_it_has_ended_and_is_told_all(
     gate.set()
     one.ended(first, second)
     assert told(one.fake, "fake-2")[1] == ["one", "Once upon a time", "two"]
+
+
+def test_a_column_that_answers_in_another_process_is_waited_for_too(any_one: TalkWorld) -> None:
+    one, gate, there = any_one, threading.Event(), Process(any_one.db)
+    try:
+        one.fake.script = held_where("fake-2", gate, text="one")
+        columns = [column(), column("fake-2")]
+        first = one.talk_of(there).send(one.ada, Message([Ask("one")], columns))
+        until(lambda: not (live := there.runner.live(first.answer_ids[0])) or not live.running)
+        second = one.send("two", columns, conversation_id=first.conversation_id)
+        until(lambda: one.talk.answer(one.ada, second.answer_ids[0]).state == "complete")
+        until(lambda: one.talk.answer(one.ada, second.answer_ids[1]).note == "Waits for the answer before it.")
+        assert len(told(one.fake, "fake-2")) == 1
+        gate.set()
+        one.ended(second)
+        assert told(one.fake, "fake-2")[1] == ["one", "Once upon a time", "two"]
+    finally:
+        gate.set()
+        there.close()
+
+
+def test_a_column_whose_process_died_is_asked_on_when_that_is_found_out(one: TalkWorld) -> None:
+    gate = threading.Event()
+    one.fake.script = held_where("fake-2", gate, text="one")
+    columns = [column(), column("fake-2")]
+    dead = Process(one.db, tick=60)
+    try:
+        first = one.talk_of(dead).send(one.ada, Message([Ask("one")], columns))
+        until(lambda: not (live := dead.runner.live(first.answer_ids[0])) or not live.running)
+        second = one.send("two", columns, conversation_id=first.conversation_id)
+        until(lambda: one.talk.answer(one.ada, second.answer_ids[1]).note == "Waits for the answer before it.")
+        run_out(one, dead)
+        one.ended(second)
+        assert told(one.fake, "fake-2")[1] == ["two"]
+    finally:
+        gate.set()
+        dead.close()
+
+
+def run_out(one: TalkWorld, dead: Process) -> None:
+    """Lets one process's lease run out, and sweeps."""
+    leases = metadata.tables["process_lease"]
+    with one.db.write_core() as connection:
+        its = sa.update(leases).where(leases.c.id == dead.lease.id)
+        connection.execute(its.values(expires_at=utc_now() - LEASE))
+    sweep(one.db, utc_now())
 
 
 def test_where_all_columns_still_answer_nothing_is_sent(one: TalkWorld) -> None:
@@ -267,8 +317,7 @@ def test_a_run_of_messages_is_asked_one_after_the_other_with_nobody_looking(any_
     assert thread.turns[-1].id == asked.turn_id
 
 
-def test_in_a_run_a_column_that_got_no_answer_is_not_asked_on_and_the_others_are(any_one: TalkWorld) -> None:
-    one = any_one
+def test_in_a_run_a_column_that_got_no_answer_is_not_asked_on_and_the_others_are(one: TalkWorld) -> None:
     one.fake.script = lambda exchange: (refuse(401) if exchange.body["model"] == "fake-2" else echo)(exchange)
     columns = [column(), column("fake-2")]
     asked = one.talk.send(one.ada, Message([Ask("one"), Ask("two"), Ask("three")], columns))

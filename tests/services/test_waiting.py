@@ -154,16 +154,17 @@ def test_a_key_that_is_the_default_by_now_does_not_pay_for_what_was_reserved_for
     got = any_waits.go_on()
     assert got.state == "complete"
     assert got.receipt.key_id == KEY_ID != other
+    assert one.fake.keys == [str(KEY_ID)] * 2
 
 
-def test_a_plan_that_changes_meanwhile_is_heeded(any_waits: Queue) -> None:
-    one = any_waits.one
+def test_a_plan_that_changes_meanwhile_is_heeded(waits: Queue) -> None:
+    one = waits.one
     change(one.db, "company", plan="basic")
-    got = any_waits.go_on()
+    got = waits.go_on()
     assert got.state == "failed"
     assert got.error.startswith("Not sent. Own keys are not part of it.")
-    assert attempt_of(one, any_waits.waiting)["status"] == "stopped"
-    assert any_waits.texts == ["first"]
+    assert attempt_of(one, waits.waiting)["status"] == "stopped"
+    assert waits.texts == ["first"]
 
 
 def test_a_person_who_is_disabled_meanwhile_is_not_asked_for(waits: Queue) -> None:
