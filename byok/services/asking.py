@@ -56,8 +56,12 @@ class Asking:
             asked = [column for column in columns if any(ask.to is None or column.id in ask.to for ask in sent.asks)]
             if not asked:
                 raise InvalidInputError("No column was chosen that could be asked.", field="columns")
+            begun = sent.conversation_id is not None
             memories = {
-                column.id: read_memory(connection, conversation_id=opened.id, column_id=column.id) for column in asked
+                column.id: read_memory(connection, conversation_id=opened.id, column_id=column.id)
+                if begun
+                else Memory({})
+                for column in asked
             }
             # A column that still answers is asked when it has ended. Where all do, somebody may have clicked twice.
             last = {key: memory.running for key, memory in memories.items() if memory.running is not None}
@@ -66,7 +70,7 @@ class Asking:
                     "The last answer is still being written.", field="text", next_step="Wait for it, or stop it."
                 )
             parent = _parent(sent, memories[asked[0].id])
-            if parent is None and not sent.instead_of:
+            if begun and parent is None and not sent.instead_of:
                 name_after(connection, opened.id, sent.asks[0].text)
             needs: dict[UUID, UUID] = {}
             booked: list[Booked] = []
