@@ -9,10 +9,10 @@ import streamlit as st
 
 from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError
+from byok.services.bounds import unwritten
 from byok.services.chatbots import ChatbotView
 from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import ConversationView, ThreadView
-from byok.services.forecasts import unwritten
 from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
 from web import conversation_list, elements, model_picker, parts

@@ -5,6 +5,7 @@ What it cannot know: that a provider answers with another, dearer model than was
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from byok.core.run import Pricing, storable
 from byok.core.wire import ModelInfo, Usage
 from byok.ground.tables.types import metadata
 from byok.services.history import Memory
+from byok.services.messages import Ask
 from byok.services.routes import Route
 
 MENUS = metadata.tables["model_menu"]
@@ -25,6 +27,14 @@ FRAME: Final = 16
 """Tokens that a chat's format adds to a message, at most."""
 OPENING: Final = 512
 """Tokens that a provider may put before a conversation by itself, such as the model's name and the day."""
+MESSAGE: Final = 4_000
+"""Characters of a message that is not written yet, for which a run's cost is bounded."""
+_LONGEST: Final = "\N{LARGE ORANGE CIRCLE}" * MESSAGE  # no character takes more bytes
+
+
+def unwritten(to: Collection[UUID] | None = None) -> tuple[Ask, ...]:
+    """A message of `MESSAGE` characters that is still to be written, to these columns; None means all."""
+    return (Ask(_LONGEST, to=to),)
 
 
 def most_tokens(text: str) -> int:

@@ -5,9 +5,8 @@ Sends and writes nothing. A bound that cannot be told is None, a dash: where no 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,20 +22,11 @@ from byok.ground.errors import ByokError, NotFoundError, PlanUsedUpError
 from byok.services import readers
 from byok.services.access import Actor, Grant, admit
 from byok.services.booking import NO_OWN_KEYS, FindsRoutes
-from byok.services.bounds import FRAME, OPENING, dearest, most_tokens, still_grows, window
+from byok.services.bounds import FRAME, OPENING, dearest, most_tokens, still_grows, unwritten, window
 from byok.services.columns import ColumnSetup
 from byok.services.history import Memory, read_memory
 from byok.services.messages import Ask
 from byok.services.routes import Route
-
-MESSAGE: Final = 4_000
-"""Characters of a message that is not written yet, for which a run's cost is bounded."""
-_LONGEST: Final = "\N{LARGE ORANGE CIRCLE}" * MESSAGE  # no character takes more bytes
-
-
-def unwritten(to: Collection[UUID] | None = None) -> tuple[Ask, ...]:
-    """A message of `MESSAGE` characters that is still to be written, to these columns; None means all."""
-    return (Ask(_LONGEST, to=to),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from byok.core.parameters import Parameters
 from byok.ground.errors import InvalidInputError
 
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 SENDABLE = st.builds(
     Parameters,
     temperature=st.none() | st.floats(0, 2) | st.integers(0, 2),
     top_p=st.none() | st.floats(0, 1, exclude_min=True),
     max_tokens=st.none() | st.integers(1, 200_000),
     seed=st.none() | st.integers(0, 2**31 - 1),
-    stop=st.lists(st.text(min_size=1, max_size=100), max_size=4).map(tuple),
+    stop=st.lists(st.text(LETTERS, min_size=1, max_size=100), max_size=4).map(tuple),
 )
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

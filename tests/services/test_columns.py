@@ -276,7 +276,7 @@ def test_a_column_of_another_conversation_is_neither_changed_nor_attached(any_on
 
 def test_what_no_database_takes_is_kept_without_it_or_refused(any_one: TalkWorld) -> None:
     one, odd = any_one, "a\0b \ud83d c"
-    setup = column(system_prompt=odd, parameters=Parameters(stop=(odd,)))
+    setup = column(system_prompt=odd)
     asked = one.talk.send(one.ada, Message([Ask(odd)], [setup], title=odd))
     (got,) = one.ended(asked)
     assert (got.state, got.system_prompt) == ("complete", "a\ufffdb ? c")
@@ -285,9 +285,11 @@ def test_what_no_database_takes_is_kept_without_it_or_refused(any_one: TalkWorld
     one.talk.rename(one.ada, asked.conversation_id, title=odd + "!")
     assert [view.title for view in one.talk.list(one.ada)] == ["a\ufffdb ? c!"]
     assert one.talk.list(one.ada, search="nothing\0\ud83d") == ()
-    with pytest.raises(InvalidInputError) as caught:
-        one.send("Hi", [column(odd)])
-    assert caught.value.field == "model"
+    # What would mean something else without it is refused.
+    for refused, field in ((column(odd), "model"), (column(parameters=Parameters(stop=(odd,))), "stop")):
+        with pytest.raises(InvalidInputError) as caught:
+            one.send("Hi", [refused])
+        assert caught.value.field == field
 
 
 def test_a_title_that_is_given_with_a_run_is_as_short_as_any(one: TalkWorld) -> None:

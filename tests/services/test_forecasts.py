@@ -28,10 +28,10 @@ from byok.ground.errors import NotFoundError
 from byok.ground.ids import new_id
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, Reads
-from byok.services.bounds import FRAME, OPENING, most_tokens
+from byok.services.bounds import FRAME, MESSAGE, OPENING, most_tokens
 from byok.services.columns import ColumnSetup
 from byok.services.conversations import Conversations
-from byok.services.forecasts import MESSAGE, Forecast, Forecasts, Outlook
+from byok.services.forecasts import Forecast, Forecasts, Outlook
 from byok.services.messages import Ask, Message
 from byok.services.routes import Route
 from tests.fake_provider import Exchange, answer, held

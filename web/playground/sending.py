@@ -8,9 +8,10 @@ from uuid import UUID
 import streamlit as st
 
 from byok.ground.errors import ByokError
+from byok.services.bounds import MESSAGE
 from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import ThreadView
-from byok.services.forecasts import MESSAGE, Outlook
+from byok.services.forecasts import Outlook
 from byok.services.messages import Ask, Message
 from byok.services.sessions import Identity
 from web import formats, parts
