@@ -1,4 +1,4 @@
-"""Eight columns of 4,000 tokens at 100 tokens/s: what the eye sees, what the wire carries, how soon a click is answered.
+"""Eight columns of 4,000 tokens at 100 tokens/s: what is seen, what the wire carries, how soon a click is answered.
 
 The machine may be shared: a run that fell short is made again, twice at most, and what was measured is printed.
 """
