@@ -126,7 +126,7 @@ def clicks(page: Page, app: PacedApp) -> tuple[dict[str, float], dict[str, float
     expect(growing(page)).to_have_count(COLUMNS - 1)
     took = {}
     took["parameters"] = clicked(page.get_by_role("button", name="2 · pace-100-4000"), "[role=dialog] [role=combobox]")
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     took["another column"] = clicked(column(page, 1).get_by_role("button", name="Source"), "[data-testid=stCode]")
     page.keyboard.press("Escape")
