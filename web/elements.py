@@ -56,7 +56,7 @@ _ended = st.components.v2.component("byok.ended", html='<div class="ended" hidde
 _keys = st.components.v2.component("byok.keys", js=_asset("keys.js"))
 _answer = st.components.v2.component(
     "byok.answer",
-    html='<div class="answer" role="log" aria-live="off"></div>',
+    html='<div class="answer" role="log" aria-live="off" tabindex="0"></div>',
     js=_asset("answer.js"),
     isolate_styles=False,
 )
@@ -109,10 +109,12 @@ def finished_answer(answer_id: UUID, text: str, *, label: str) -> None:
         _answer(key=f"answer-{answer_id}", data={"html": html, "label": label})
     elif html:
         # Its own scrolling parts can be reached by keyboard; a screen reader is not told of it piece by piece.
-        st.html(f'<div class="answer" role="log" aria-live="off" aria-label="{escape(label, quote=True)}">{html}</div>')
+        label = escape(label, quote=True)
+        st.html(f'<div class="answer" role="log" aria-live="off" aria-label="{label}" tabindex="0">{html}</div>')
 
 
 @functools.lru_cache(maxsize=128)
 def _html(text: str) -> str:
     """Each run of a page shows all answers again: the last ones are kept as they were drawn."""
-    return render(text, math=True)
+    # What scrolls within itself must be within reach of the keyboard.
+    return render(text, math=True).replace('<pre class="code"', '<pre tabindex="0" class="code"')

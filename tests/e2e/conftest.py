@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -136,10 +138,10 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile of this test's own; the test fails on a request to any origin but loopback."""
-    opened = browser.new_context(viewport={"width": 1440, "height": 900})
+@contextmanager
+def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A browser profile of its own; fails at its end if it made a request to any origin but loopback."""
+    opened = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     foreign: list[str] = []
 
     def note(url: str) -> None:
@@ -154,14 +156,28 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     assert foreign == [], "the browser asked another origin"
 
 
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab; the test fails on a script error of the page."""
+@contextmanager
+def tab(context: BrowserContext) -> Iterator[Page]:
+    """A tab; fails at its end if a script of the page failed."""
     opened = context.new_page()
     broken: list[str] = []
     opened.on("pageerror", lambda error: broken.append(str(error)))
     yield opened
     assert broken == [], "a script of the page failed"
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile of this test's own."""
+    with profile(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab of this test's own."""
+    with tab(context) as opened:
+        yield opened
 
 
 def settled(page: Page) -> None:

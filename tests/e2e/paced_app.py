@@ -15,6 +15,7 @@ from tests.e2e.paced import Paced, paced
 from tests.providers.world import made_up_key
 
 OVERLAY = '[paced]\nname = "Paced"\nbase_url = "{url}"\nprivate_network = true\nstream_usage = "include_usage"\n'
+OVERLAY += 'model_prices = "per_million"\n'
 COMPANY = "northwind-labs"
 BYOK = (sys.executable, "-c", "from byok.cli.main import main; main()")
 
@@ -48,9 +49,9 @@ def paced_app(folder: Path, *more_models: str, **settings: str) -> Iterator[Pace
             server.stop()
 
 
-def add_key(server: Server) -> None:
-    """Saves a key by command line, as an operator would; the demo is seeded on the way."""
-    which = ("--company", COMPANY, "--provider", "paced", "--label", "Paced", "--json")
+def add_key(server: Server, label: str = "Paced") -> str:
+    """Saves a key by command line, as an operator would; the demo is seeded on the way. Returns its id."""
+    which = ("--company", COMPANY, "--provider", "paced", "--label", label, "--json")
     added = subprocess.run(
         [*BYOK, "key", "add", *which],
         cwd=ROOT,
@@ -61,4 +62,13 @@ def add_key(server: Server) -> None:
         check=False,
     )
     assert added.returncode == 0, added.stderr
-    assert json.loads(added.stdout)["verdict"] == "accepted"
+    found = json.loads(added.stdout)
+    assert found["verdict"] == "accepted"
+    return str(found["id"])
+
+
+def delete_key(server: Server, key_id: str) -> None:
+    """Deletes a key by command line."""
+    command = [*BYOK, "key", "delete", "--company", COMPANY, key_id]
+    done = subprocess.run(command, cwd=ROOT, env=server.env, input="y\n", text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr

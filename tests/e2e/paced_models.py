@@ -15,6 +15,7 @@ LISTED = (
     "plain-100-400",
     "slow-first-3",
     "markdown",
+    "hostile",
     "refuse-401",
     "refuse-429",
     "hang",
@@ -59,6 +60,37 @@ def hypotenuse(a: float, b: float) -> float:
 
 ![a cat](https://images.example/cat.png) and [a page to read](https://pages.example/read?a=1&b=2).
 """
+# What ran would leave its mark in `ran`; what was fetched would be another origin's. Half a table ends it.
+HOSTILE = """Good day. <img src="x" onerror="globalThis.ran = 1"> <script>globalThis.ran = 2</script> <b>not bold</b>
+
+<iframe src="https://frames.example/"></iframe>
+
+<style>* {{ display: none }}</style>
+
+![a cat](https://images.example/cat.png "a title") ![](//images.example/no-scheme.png)
+![dot](data:image/gif;base64,R0lG)
+
+[one](javascript:globalThis.ran=3) <javascript:globalThis.ran=4> [two][it] [three](https://pages.example/three)
+[four](&#106;avascript:globalThis.ran=5) [five](data:text/html,hello) [six](https://a.example"onmouseover="ran=6)
+
+[it]: javascript:globalThis.ran=7
+
+{wide}
+
+```html
+<img src="https://images.example/in-code.png" onerror="globalThis.ran = 8"> first_line
+{lines}
+last_line
+```
+
+| half | a table |
+|:-----|--------:|
+| one | 1 |
+| two""".format(
+    wide="\n".join("|" + "|".join(cell * 40) + "|" for cell in (["name"], ["---"], *[["cell"]] * 30)),
+    lines="\n".join(f"line number {number} of it" for number in range(25)),
+)
+TEXTS = {"markdown": MARKDOWN, "hostile": HOSTILE}
 ERRORS = {
     401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
     429: ("Rate limit reached for requests.", "requests", "rate_limit_exceeded"),
@@ -90,7 +122,7 @@ def plan(model: str) -> Plan | None:
     """The plan that an id names; None for one that names none.
 
     `pace-RATE-COUNT` (moments), `plain-RATE-COUNT` (prose), `slow-first-SECONDS`, `refuse-STATUS`, `drop-COUNT`,
-    `markdown`, `hang`; any numbers will do, listed or not.
+    `markdown`, `hostile`, `hang`; any numbers will do, listed or not.
     """
     if steady := STEADY.fullmatch(model):
         kind, rate, count = steady[1], float(steady[2]), int(steady[3])
@@ -98,8 +130,8 @@ def plan(model: str) -> Plan | None:
         return Plan(words=words, count=count, rate=rate) if rate else None
     if other := OTHER.fullmatch(model):
         return _other(other[1], float(other[2]))
-    if model == "markdown":
-        words = tuple(re.findall(r"\s*\S+|\s+$", MARKDOWN))
+    if model in TEXTS:
+        words = tuple(re.findall(r"\s*\S+|\s+$", TEXTS[model]))
         return Plan(words=words, count=len(words))
     return Plan(end="never") if model == "hang" else None
 

@@ -24,6 +24,8 @@ STREAM = (
 )
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
+PRICES = {"input": 0.6, "output": 1.8}  # USD for a million tokens
+
 Put = Callable[[str], None]
 
 
@@ -96,7 +98,10 @@ class PacedServer:
         if path == "/seen":
             client.say(200, self._seen)
         elif path == "/v1/models":
-            rows = [{"id": one, "object": "model", "created": 1, "owned_by": "paced"} for one in self._listed]
+            rows = [
+                {"id": one, "object": "model", "created": 1, "owned_by": "paced", "pricing": PRICES}
+                for one in self._listed
+            ]
             client.say(200, {"object": "list", "data": rows})
         elif (method, path) == ("POST", "/v1/chat/completions"):
             await self._chat(client, body)

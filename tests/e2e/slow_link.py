@@ -26,8 +26,14 @@ class _Wire:
 
     def __init__(self, bits_per_second: float | None) -> None:
         self.passed = 0  # bytes
-        self._rate = bits_per_second / 8 if bits_per_second else None
+        self._rate: float | None = None
         self._free_at = 0.0
+        if bits_per_second:
+            self.narrow(bits_per_second)
+
+    def narrow(self, bits_per_second: float) -> None:
+        """Lets no more pass from now on."""
+        self._rate = bits_per_second / 8
 
     async def carry(self, size: int) -> None:
         """Returns when `size` bytes have passed behind all that was there before."""
@@ -67,6 +73,10 @@ class SlowLink:
     def up(self) -> int:
         """Bytes that have passed from the browser to the server."""
         return self._up.passed
+
+    def narrow(self, bits_per_second: float) -> None:
+        """From now on it is as narrow as that."""
+        self._down.narrow(bits_per_second)
 
     def cut(self) -> None:
         """Resets every open connection, and lets new ones be refused."""

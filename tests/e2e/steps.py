@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import settled
 
+STAYS_AT_THE_TOP = """() => new Promise((done) => {
+  const main = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+  let frames = 30;
+  const look = () => (main.scrollTop > 0 ? done(false) : frames-- ? requestAnimationFrame(look) : done(true));
+  look();
+})"""
 PICKER = "Model (for each message)"
 
 
@@ -28,14 +35,22 @@ def choose(page: Page, label: str, begins: str) -> None:
 
 
 def ask(page: Page, text: str) -> None:
-    """Types a message and sends it."""
+    """Types a message and sends it; waits until the page shows it."""
     page.get_by_test_id("stChatInputTextArea").fill(text)
     page.get_by_test_id("stChatInputTextArea").press("Enter")
+    expect(page.get_by_test_id("stChatMessage").filter(has_text=text).last).to_be_visible()
 
 
 def growing(page: Page) -> Locator:
     """The answers that are being written."""
     return page.locator(".live")
+
+
+def fill(where: Locator, label: str, text: str) -> None:
+    """Types into a field and leaves it, so that the page hears of it."""
+    field = where.get_by_label(label).and_(where.locator("input, textarea"))
+    field.fill(text)
+    field.press("Tab")
 
 
 def add_column(page: Page, model: str, **fields: str) -> None:
@@ -49,11 +64,10 @@ def add_column(page: Page, model: str, **fields: str) -> None:
     dialog = page.get_by_role("dialog")
     picker = dialog.get_by_role("combobox", name="Model of this column")
     picker.click()
-    picker.fill(model)
+    picker.fill(model.split(" · ")[-1])
     page.get_by_role("option").filter(has_text=model).first.click()
     for label, text in fields.items():
-        dialog.get_by_label(label.replace("_", " ")).fill(text)
-        dialog.get_by_label(label.replace("_", " ")).press("Tab")
+        fill(dialog, label.replace("_", " "), text)
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog).to_be_hidden()
     settled(page)
@@ -67,10 +81,22 @@ def line_up(page: Page, *models: str) -> None:
 
 
 def column(page: Page, number: int) -> Locator:
-    """The card of a column under the newest message."""
-    return page.locator(
-        f"[class*='st-key-cell-'][class$='-{number}'], [class*='st-key-cell-'][class*='-{number} ']"
-    ).last
+    """The card of a column under the newest message that has one."""
+    return page.locator("[class*=st-key-cell-]").filter(has_text=re.compile(rf"^{number} · ")).last
+
+
+def ended(page: Page, *, timeout: float = 40_000) -> None:
+    """Waits until the page shows no answer that is still being written, and all that follows from it."""
+    expect(page.get_by_text("Answering …")).to_have_count(0, timeout=timeout)
+    expect(growing(page)).to_have_count(0, timeout=timeout)
+    settled(page)
+
+
+def scroll_up(page: Page) -> None:
+    """Scrolls to the top with the wheel and stays there: while a page grows, it goes on following its end."""
+    page.mouse.move(page.evaluate("innerWidth") - 40, 300)
+    while not page.evaluate(STAYS_AT_THE_TOP):
+        page.mouse.wheel(0, -50_000)
 
 
 def files_that_hold(home: Path, secret: bytes) -> list[str]:

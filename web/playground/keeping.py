@@ -31,10 +31,12 @@ def tools(who: Identity, thread: ThreadView | None, leaf: UUID | None) -> None:
         if conversation.mine:
             if st.button("Rename", icon=":material/edit:", key="rename", type="tertiary"):
                 conversation_list.rename(conversation.id, conversation.title, parts.opening("rename"))
-            label = "Shared" if conversation.shared else "Share"
-            with st.popover(label, icon=":material/group:", type="tertiary", key="share", on_change="rerun") as box:
+            # With another label it would be another popover, and close: the link would be out of sight again.
+            with st.popover("Share", icon=":material/group:", type="tertiary", key="share", on_change="rerun") as box:
                 if box.open:
                     _share(thread)
+            if conversation.shared:
+                st.badge("Shared", color="blue")
         with st.popover("Export", icon=":material/download:", type="tertiary", key="export", on_change="rerun") as box:
             if box.open:
                 _export(thread, leaf)

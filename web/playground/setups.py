@@ -84,7 +84,8 @@ def draw_one(
 ) -> Columns:
     """One column: its picker, and beside it what else can be set, and a second model."""
     key = f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
-    choice = model_picker.pick(menu, key=key, current=default, title=PICKER)
+    current = menu.find(setup.model, key_id=setup.key_id) if setup.model else default
+    choice = model_picker.pick(menu, key=key, current=current, title=PICKER)
     setup = replace(setup, model=choice.name if choice else None, key_id=choice.key_id if choice else None)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         set_by = parameters.summary(setup)
@@ -118,7 +119,7 @@ def draw_strip(
                     ):
                         _edit(setup, setups, thread, bot)
                     if st.button(
-                        "",
+                        f"Remove column {number}",  # is read aloud, and not shown: see page.css
                         icon=":material/close:",
                         key=f"remove-{setup.id}",
                         type="tertiary",

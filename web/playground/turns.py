@@ -103,7 +103,7 @@ def _pager(siblings: tuple[UUID, ...], turn: TurnView) -> None:
     for step, icon, what in ((-1, "chevron_left", "Earlier wording"), (1, "chevron_right", "Later wording")):
         there = at + step
         if st.button(
-            "",
+            what,  # is read aloud, and not shown: see page.css
             icon=f":material/{icon}:",
             key=f"wording-{turn.id}-{step}",
             type="tertiary",
