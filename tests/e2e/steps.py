@@ -75,6 +75,11 @@ def add_column(page: Page, model: str, **fields: str) -> None:
 
 def line_up(page: Page, *models: str) -> None:
     """Sets the columns of a conversation that has not begun yet."""
+    settled(page)
+    several = page.get_by_role("button", name="Keep only the first")
+    if several.count():  # a new conversation begins with the columns of the last
+        several.click()
+        settled(page)
     choose(page, PICKER, models[0])
     for model in models[1:]:
         add_column(page, model)

@@ -134,11 +134,14 @@ def draw_strip(
                 told = parameters.summary(setup)
                 if told:
                     st.caption(told)
-    if len(setups) < MOST_COLUMNS:
-        if st.button("Add a model", icon=":material/add:", type="tertiary", key="add-column"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if len(setups) >= MOST_COLUMNS:
+            st.caption(f"{MOST_COLUMNS} columns are as many as one conversation has.", width="content")
+        elif st.button("Add a model", icon=":material/add:", type="tertiary", key="add-column"):
             _edit(None, setups, thread, bot)
-    else:
-        st.caption(f"{MOST_COLUMNS} columns are as many as one conversation has.")
+        if st.button("Keep only the first", icon=":material/filter_1:", type="tertiary", key="one-column"):
+            keep(who, setups[:1], thread, bot)
+            st.rerun()
 
 
 def who_pays(choice: ModelChoice) -> None:
