@@ -162,7 +162,10 @@ def tab(context: BrowserContext) -> Iterator[Page]:
     opened = context.new_page()
     broken: list[str] = []
     opened.on("pageerror", lambda error: broken.append(str(error)))
-    yield opened
+    try:
+        yield opened
+    finally:
+        opened.close()  # one that stays open keeps the others in the background
     assert broken == [], "a script of the page failed"
 
 

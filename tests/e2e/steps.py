@@ -64,7 +64,7 @@ def add_column(page: Page, model: str, **fields: str) -> None:
     dialog = page.get_by_role("dialog")
     picker = dialog.get_by_role("combobox", name="Model of this column")
     picker.click()
-    picker.fill(model.split(" · ")[-1])
+    picker.fill(model.rsplit(" · ", 1)[-1])
     page.get_by_role("option").filter(has_text=model).first.click()
     for label, text in fields.items():
         fill(dialog, label.replace("_", " "), text)
@@ -100,8 +100,11 @@ def ended(page: Page, *, timeout: float = 40_000) -> None:
 def scroll_up(page: Page) -> None:
     """Scrolls to the top with the wheel and stays there: while a page grows, it goes on following its end."""
     page.mouse.move(page.evaluate("innerWidth") - 40, 300)
-    while not page.evaluate(STAYS_AT_THE_TOP):
+    for _ in range(20):
         page.mouse.wheel(0, -50_000)
+        if page.evaluate(STAYS_AT_THE_TOP):
+            return
+    raise AssertionError("the page does not stay at its top")
 
 
 def files_that_hold(home: Path, secret: bytes) -> list[str]:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from tests.e2e import lag
 from tests.e2e.lag import Lags
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGE = "data:text/html,<main></main>"
 # A page with an answer in a shadow root, and a way to add paragraphs of tokens written `ago` ms ago.
 HELPERS = """

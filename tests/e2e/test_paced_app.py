@@ -15,7 +15,7 @@ from tests.e2e.slow_link import SlowLink
 from tests.e2e.steps import ask, choose
 from tests.e2e.traffic import Traffic
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 MODEL = "Model (for each message)"
 
 

@@ -19,7 +19,7 @@ from tests.e2e.steps import add_column, ask, column, ended, fill, go, growing, l
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-FAST, FASTER, SLOW = "plain-200-40", "plain-400-30", "pace-50-120"
+FAST, FASTER, SLOW = "plain-200-40", "plain-400-30", "pace-50-300"
 PACED = "pace-400-40"
 TOKEN = re.compile(r"\bt\d{13}\b")
 NUMBERS = re.compile(r"first token \d+")
@@ -27,7 +27,7 @@ NUMBERS = re.compile(r"first token \d+")
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
-    with paced_app(tmp_path_factory.mktemp("paced"), FAST, FASTER, SLOW, PACED, "pace-50-90") as running:
+    with paced_app(tmp_path_factory.mktemp("paced"), FAST, FASTER, SLOW, PACED, "pace-50-250") as running:
         yield running
 
 
@@ -140,10 +140,11 @@ def test_stop_ends_one_column_and_stop_all_the_rest(page: Page, app: PacedApp) -
     expect(column(page, 2)).to_contain_text("Stopped.")
 
 
+@pytest.mark.slow
 def test_a_reload_and_a_second_tab_midway_show_the_whole_texts_and_nothing_is_asked_twice(
     page: Page, context: BrowserContext, app: PacedApp
 ) -> None:
-    line_up(page, SLOW, "pace-50-90")
+    line_up(page, SLOW, "pace-50-250")
     ask(page, "Reload me")
     expect(column(page, 1).locator(".live")).to_contain_text(TOKEN)
     with tab(context) as other:
@@ -153,12 +154,12 @@ def test_a_reload_and_a_second_tab_midway_show_the_whole_texts_and_nothing_is_as
         for reader in (page, other):
             expect(column(reader, 1)).to_contain_text(NUMBERS)
             ended(reader)
-            for number, tokens in ((1, 120), (2, 90)):
+            for number, tokens in ((1, 300), (2, 250)):
                 assert len(TOKEN.findall(column(reader, number).locator(".answer").inner_text())) == tokens
-        other.close()
-    assert sorted(one.model for one in asked(app, "Reload me")) == ["pace-50-90", SLOW]
+    assert sorted(one.model for one in asked(app, "Reload me")) == ["pace-50-250", SLOW]
 
 
+@pytest.mark.slow
 def test_answers_go_on_while_another_page_is_open(page: Page, app: PacedApp) -> None:
     line_up(page, SLOW, FAST)
     ask(page, "Look away")
@@ -167,7 +168,7 @@ def test_answers_go_on_while_another_page_is_open(page: Page, app: PacedApp) -> 
     go(page, "Playground")
     page.get_by_role("button", name="Look away").first.click()
     expect(column(page, 1)).to_contain_text(NUMBERS)
-    assert len(TOKEN.findall(column(page, 1).locator(".answer").inner_text())) == 120
+    assert len(TOKEN.findall(column(page, 1).locator(".answer").inner_text())) == 300
     assert len(asked(app, "Look away")) == 2
 
 
@@ -204,6 +205,7 @@ def test_an_answer_run_again_is_another_version_and_the_first_stays_reachable(pa
     assert len(asked(app, "Say it again")) == 3
 
 
+@pytest.mark.slow
 def test_a_columns_model_can_change_between_messages_and_the_history_goes_with_it(page: Page, app: PacedApp) -> None:
     line_up(page, FAST, FASTER)
     ask(page, "Before the change")
@@ -256,6 +258,7 @@ def test_the_words_of_two_answers_are_compared(page: Page, app: PacedApp) -> Non
     expect(dialog(page).locator("del")).to_have_text(" ".join(words[30:]))
 
 
+@pytest.mark.slow
 def test_a_shared_conversation_is_read_by_its_company_and_by_no_other(
     page: Page, browser: Browser, app: PacedApp
 ) -> None:
@@ -291,15 +294,16 @@ def test_the_exported_numbers_are_those_on_the_screen_to_the_digit(page: Page, a
     for row in page.get_by_role("region", name="Numbers").get_by_role("row").all()[1:]:
         cells = [cell.inner_text() for cell in row.get_by_role("cell").all()]
         shown.append([cell.replace(",", "").removesuffix(" ms").lstrip("$") for cell in cells])
-    rows = csv.DictReader(io.StringIO(exported(page, "CSV of the numbers").decode("utf-8-sig")))
+    written = csv.DictReader(io.StringIO(exported(page, "CSV of the numbers").decode("utf-8-sig")))
     figures = ("First token (ms)", "Duration (ms)", "Tokens/s", "Tokens in", "Tokens out", "Tokens reasoning")
-    saved = [[row[name] or "—" for name in (*figures, "Estimated cost (USD)")] for row in rows]
+    saved = [[row[name] or "—" for name in (*figures, "Estimated cost (USD)")] for row in written]
     assert len(saved) == 2
     assert saved == shown
-    for number, row in enumerate(saved, 1):
-        expect(column(page, number)).to_contain_text(f"cost ≈ ${row[-1]}")
+    for number, figures_of in enumerate(saved, 1):
+        expect(column(page, number)).to_contain_text(f"cost ≈ ${figures_of[-1]}")
 
 
+@pytest.mark.slow
 def test_an_exported_run_file_is_opened_and_run_anew(page: Page, app: PacedApp, tmp_path: Path) -> None:
     line_up(page, FAST)
     add_column(page, PACED, Temperature="0.3", Seed="7")
@@ -352,6 +356,7 @@ def test_before_sending_it_says_who_pays_and_how_much_at_most(page: Page) -> Non
     expect(before).to_contain_text("1 plan message (Plan · 10,000 of 10,000 left) · Your key · Paced …")
 
 
+@pytest.mark.slow
 def test_a_column_whose_key_is_gone_says_so_before_sending(page: Page, app: PacedApp) -> None:
     spare = add_key(app.server, "Spare")
     page.reload()
