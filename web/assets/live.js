@@ -81,9 +81,28 @@ function tellNext() {
   one?.();
 }
 
+// What is to be drawn in the next frame, for all answers of the page at once: first everything is written, then what
+// follows its end is scrolled, so that the browser lays the page out once and not once for each column.
+const drawing = (globalThis.__byokDrawing ??= { waiting: new Map(), asked: false });
+
 // Draws the changed blocks, or all of them where `changed` is null.
-function draw(root, blocks, changed) {
-  const following = root.scrollHeight - root.scrollTop - root.clientHeight < 40; // unless somebody reads further up
+function drawSoon(root, blocks, changed) {
+  const before = drawing.waiting.get(root)?.changed;
+  const all = changed === null || before === null;
+  drawing.waiting.set(root, { blocks, changed: all ? null : new Set([...(before ?? []), ...changed]) });
+  if (!drawing.asked) requestAnimationFrame(drawAll);
+  drawing.asked = true;
+}
+
+function drawAll() {
+  const roots = [...drawing.waiting];
+  drawing.waiting.clear();
+  drawing.asked = false;
+  for (const [root, { blocks, changed }] of roots) write(root, blocks, changed);
+  for (const [root] of roots) if (root.__follows) root.scrollTop = 1e7;
+}
+
+function write(root, blocks, changed) {
   if (changed === null) root.querySelectorAll(":scope > :not(.waiting)").forEach((element) => element.remove());
   if (blocks.length) root.querySelector(".waiting")?.remove();
   const elements = root.children;
@@ -91,7 +110,14 @@ function draw(root, blocks, changed) {
     while (elements.length <= index) root.append(document.createElement("div"));
     elements[index].innerHTML = blocks[index] ?? ""; // sanitised on the server
   }
-  if (following) root.scrollTop = root.scrollHeight;
+}
+
+// An answer is followed to its end, unless somebody has scrolled up in it.
+function follow(root) {
+  root.__follows = true;
+  root.onscroll = () => {
+    root.__follows = root.scrollHeight - root.scrollTop - root.clientHeight < 40;
+  };
 }
 
 export default function (component) {
@@ -99,6 +125,7 @@ export default function (component) {
   const root = parentElement.querySelector(".live, .ended");
   const state = (root.__live ??= { url: null, timer: null });
   if (data.place !== ALL) root.setAttribute("aria-label", data.label);
+  if (root.__follows === undefined) follow(root);
   const tell = (tries) => {
     if (tries > ASK_AGAIN.length) return location.reload();
     if (data.place === ALL && document.querySelector("[data-testid=stDialog]")) {
@@ -115,7 +142,7 @@ export default function (component) {
     state.leave?.();
     state.url = data.url;
     state.leave = join(data.url, data.place, (changed, ended) => {
-      if (data.place !== ALL) draw(root, streams.get(data.url)?.answers.get(data.place)?.blocks ?? [], changed);
+      if (data.place !== ALL) drawSoon(root, streams.get(data.url)?.answers.get(data.place)?.blocks ?? [], changed);
       if (ended) {
         if (data.place !== ALL) root.setAttribute("aria-busy", "false");
         state.ended();
