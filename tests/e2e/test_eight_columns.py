@@ -81,7 +81,7 @@ def run(page: Page, app: PacedApp, traffic: Traffic, text: str) -> Measured:
     before = traffic.websocket + traffic.events
     lag.begin(page)
     ask(page, text)
-    # Until the provider has written all, nothing looks into the page: a look of Playwright's holds its thread up to 0.3 s.
+    # Until all is written nothing looks into the page: a look of Playwright's holds its thread up to 0.3 s.
     app.provider.seen_when(lambda seen: _asked(seen, text) == COLUMNS, timeout=120)
     ended(page, timeout=120_000)
     received = traffic.websocket + traffic.events - before
