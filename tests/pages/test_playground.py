@@ -7,9 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from byok.core import ledger
 from byok.core.model_names import ModelName
+from byok.core.parameters import Parameters
 from byok.ground.clock import utc_now
 from byok.ground.tables import Conversation, ModelMenu
 from byok.services.chatbots import ChatbotFields
+from byok.services.columns import ColumnSetup
 from tests.pages.front import Front, buttons, choose, press, words
 
 LOCAL = ModelName("plan", "local", "smollm2-135m-instruct")
@@ -194,3 +196,57 @@ def test_a_question_opens_a_conversation_of_its_own_at_its_own_address(own: Fron
     (mine,) = (one for one in own.rows(Conversation) if one.person_id == own.actor("max").person_id)
     assert tab.query_params["conversation"] in (str(mine.id), [str(mine.id)])
     assert QUESTION in words(tab)
+
+
+def test_the_model_that_is_chosen_is_kept_with_the_conversation(own: Front) -> None:
+    own.save_key(models=(OWN_MODEL.model, "gpt-other"))
+    ada = own.actor("ada")
+    conversation = own.bench.conversations.start(ada, chatbot_id=None, model=OWN_MODEL)
+    tab = own.visit("ada", conversation=str(conversation.id))
+    choose(tab, "Model (for each message)", "gpt-other")
+    assert own.bench.conversations.get(ada, conversation.id).model == "byok:openai/gpt-other"
+
+
+def test_the_columns_of_a_conversation_stand_there_with_who_pays_and_what_is_set(own: Front) -> None:
+    key = own.save_key(models=(OWN_MODEL.model,))
+    ada = own.actor("ada")
+    conversation = own.bench.conversations.start(ada, chatbot_id=None, model=OWN_MODEL)
+    (first,) = own.bench.conversations.thread(ada, conversation.id).columns
+    cool = ColumnSetup(LOCAL, parameters=Parameters(temperature=0.2, seed=7), system_prompt="Be brief.")
+    own.bench.conversations.arrange(ada, conversation.id, [first.setup, cool])
+    tab = own.visit("ada", conversation=str(conversation.id))
+    assert {"1 · gpt-5.4-mini", "2 · smollm2-135m-instruct"} <= {label.replace("\\", "") for label in buttons(tab)}
+    seen = words(tab)
+    assert f":green-badge[Your key · OpenAI …{key.hint}]" in seen
+    assert "temperature 0.2 · seed 7 · system prompt" in seen
+    assert "1 plan message (Plan · 10,000 of 10,000 left)" in seen
+
+
+def test_a_column_whose_key_is_gone_says_so_before_anything_is_sent(own: Front) -> None:
+    key = own.save_key(models=(OWN_MODEL.model,))
+    ada = own.actor("ada")
+    conversation = own.bench.conversations.start(ada, chatbot_id=None, model=OWN_MODEL)
+    (first,) = own.bench.conversations.thread(ada, conversation.id).columns
+    own.bench.conversations.arrange(ada, conversation.id, [first.setup, ColumnSetup(LOCAL)])
+    own.bench.keys.delete(ada, key.id)
+    tab = own.visit("ada", conversation=str(conversation.id))
+    assert "Column 1 cannot be asked: the model is gone." in words(tab)
+    assert not tab.chat_input[0].disabled  # the other one can be
+
+
+def test_a_shared_conversation_is_read_by_a_colleague_who_cannot_write_in_it(demo: Front) -> None:
+    (conversation,) = (one for one in demo.rows(Conversation) if one.sample)
+    ada = demo.actor("ada")
+    demo.bench.conversations.share(ada, conversation.id, shared=True)
+    try:
+        tab = demo.visit("max", conversation=str(conversation.id))
+        seen = words(tab)
+        assert "Shared by Ada: you can read it, not write in it." in seen
+        assert "<strong>Planned work on Saturday</strong>" in seen
+        assert not tab.chat_input
+        assert not {"Run again", "Edit", "Delete", "Rename"} & set(buttons(tab))
+    finally:
+        demo.bench.conversations.share(ada, conversation.id, shared=False)
+    assert "That conversation is not here any more, or not yours." in words(
+        demo.visit("max", conversation=str(conversation.id))
+    )
