@@ -53,7 +53,7 @@ def test_nothing_is_fetched_and_no_script_or_element_of_the_answer_lives(page: P
     expect(answer).to_contain_text('<img src="x" onerror="globalThis.ran = 1">')
     expect(answer.locator("img, iframe, script, style, svg, b, object, form, input")).to_have_count(0)
     names = "(root) => [...new Set([...root.querySelectorAll('*')].flatMap((one) => one.getAttributeNames()))].sort()"
-    assert set(answer.evaluate(names)) <= {"align", "class", "data-language", "href", "rel", "target"}
+    assert set(answer.evaluate(names)) <= {"align", "class", "data-language", "href", "rel", "tabindex", "target"}
     assert page.evaluate("globalThis.ran") is None
     assert page.evaluate("stopped") == []
     expect(page.get_by_role("button", name="Run again").first).to_be_visible()  # its style hid nothing

@@ -19,7 +19,7 @@ from tests.e2e.conftest import Server, settled, sign_in
 from tests.e2e.steps import choose
 from tests.pages.front import Front
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 MODEL = "Model (for each message)"
 FIRST: dict[str, Any] = {"id": "first", "name": "first"}

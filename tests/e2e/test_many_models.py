@@ -16,7 +16,7 @@ from tests.e2e.steps import ask, choose
 from tests.providers.crowd import Crowd, crowd
 from tests.providers.server import ProviderServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 MODEL = "Model (for each message)"
 
 

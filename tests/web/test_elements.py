@@ -31,7 +31,7 @@ def shown(text: str) -> AppTest:
 def test_an_answer_without_formulas_is_plain_html() -> None:
     page = shown("Costs **$5** and $10 :red[x] :material/home:")
     assert [one.proto.body for one in page.get("html")] == [
-        '<div class="answer" role="log" aria-live="off" aria-label="Answer">'
+        '<div class="answer" role="log" aria-live="off" aria-label="Answer" tabindex="0">'
         "<p>Costs <strong>$5</strong> and $10 :red[x] :material/home:</p>\n</div>"
     ]
 

@@ -39,7 +39,10 @@ export default function (component) {
   const sent = (globalThis.__byokSent ??= { last: data.sent });
   if (sent.last !== data.sent) {
     sent.last = data.sent;
-    setTimeout(() => input()?.focus(), 50); // the page is still being drawn
+    setTimeout(() => {
+      // The page is still being drawn when this element is; by now somebody may have gone on to another place.
+      if ([null, document.body].includes(document.activeElement)) input()?.focus();
+    }, 50);
   }
   document.addEventListener("keydown", onKey);
   return () => document.removeEventListener("keydown", onKey);
