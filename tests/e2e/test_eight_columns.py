@@ -1,6 +1,7 @@
 """Eight columns of 4,000 tokens at 100 tokens/s: what is seen, what the wire carries, how soon a click is answered.
 
-The machine may be shared: a run that fell short is made again, twice at most, and what was measured is printed.
+A shared machine says little of milliseconds: in CI (slow) all must end whole with few bytes, on fewer tokens. The full
+numbers are run by hand (soak): one that fell short is made again, twice at most; `bench/results/` keeps the output.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from tests.e2e.paced_app import PacedApp, paced_app
 from tests.e2e.steps import ask, column, ended, growing, line_up
 from tests.e2e.traffic import Traffic
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-COLUMNS, TOKENS = 8, 4_000
+COLUMNS, TOKENS, FEWER = 8, 4_000, 1_000
 TRIES = 3
 LAG = 100  # ms, the 95th of 100
 LONGEST_TASK = 200  # ms
@@ -44,7 +45,7 @@ CLICK_AND_WAIT = """(button, wanted) => new Promise((done, fail) => {
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
-    with paced_app(tmp_path_factory.mktemp("paced"), "pace-100-50") as running:
+    with paced_app(tmp_path_factory.mktemp("paced"), "pace-100-50", f"pace-100-{FEWER}") as running:
         yield running
 
 
@@ -75,9 +76,9 @@ def _asked(seen: list[Seen], text: str) -> int:
     return sum(one.body["messages"][-1]["content"] == text and not one.open for one in seen)
 
 
-def run(page: Page, app: PacedApp, traffic: Traffic, text: str) -> Measured:
+def run(page: Page, app: PacedApp, traffic: Traffic, text: str, *, tokens: int = TOKENS) -> Measured:
     new_conversation(page)
-    line_up(page, *["pace-100-4000"] * COLUMNS)
+    line_up(page, *[f"pace-100-{tokens}"] * COLUMNS)
     before = traffic.websocket + traffic.events
     lag.begin(page)
     ask(page, text)
@@ -89,18 +90,29 @@ def run(page: Page, app: PacedApp, traffic: Traffic, text: str) -> Measured:
     seen = [one for one in app.provider.seen() if one.body["messages"][-1]["content"] == text]
     assert sorted(f"a{one.id}" for one in seen) == sorted(reading.columns)
     for number in range(1, COLUMNS + 1):
-        expect(column(page, number)).to_contain_text(f"{TOKENS} out".replace("4000", "4,000"))
+        expect(column(page, number)).to_contain_text(f"{tokens:,} out")
     measured = Measured(
         reading.all.p95,
         {mark: one.tokens for mark, one in reading.columns.items()},
         reading.longest_task,
-        received / (COLUMNS * TOKENS),
+        received / (COLUMNS * tokens),
         max(one.latest_ms for one in seen),
     )
     print(f"{reading.all=}\n{measured=}\n{reading.longest_gap=:.0f} {reading.frames=} {reading.own=:.0f}")  # noqa: T201
     return measured
 
 
+@pytest.mark.slow
+def test_all_finish_whole_with_few_bytes(page: Page, app: PacedApp) -> None:
+    lag.install(page)
+    traffic = Traffic(page)
+    sign_in(page, app.server)
+    measured = run(page, app, traffic, "Fewer tokens", tokens=FEWER)
+    assert list(measured.columns.values()) == [FEWER] * COLUMNS
+    assert measured.bytes_a_token <= BYTES
+
+
+@pytest.mark.soak
 def test_all_finish_whole_with_little_lag_no_long_task_and_few_bytes(page: Page, app: PacedApp) -> None:
     lag.install(page)
     traffic = Traffic(page)
@@ -156,6 +168,7 @@ def clicks(page: Page, app: PacedApp) -> tuple[dict[str, float], dict[str, float
     return took, aborts
 
 
+@pytest.mark.soak
 def test_clicks_are_answered_and_stop_reaches_the_provider_while_eight_columns_stream(
     page: Page, app: PacedApp
 ) -> None:

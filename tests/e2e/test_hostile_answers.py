@@ -42,7 +42,7 @@ def page(browser: Browser, app: PacedApp) -> Iterator[Page]:
         sign_in(opened, app.server)
         line_up(opened, "hostile", "markdown")
         ask(opened, "Do your worst")
-        opened.wait_for_function(HALF_A_FENCE)
+        opened.wait_for_function(HALF_A_FENCE, polling=50)
         expect(column(opened, 2).locator(".live math")).to_have_count(0)
         ended(opened)
         yield opened
