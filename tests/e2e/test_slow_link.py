@@ -126,7 +126,7 @@ def test_a_cut_resets_what_is_open_and_refuses_what_is_new_until_it_is_mended() 
 def test_a_server_that_is_not_there_is_a_reset_connection() -> None:
     with server(echo) as port:
         pass
-    with SlowLink(port) as link, connect(link) as connection, pytest.raises(ConnectionResetError):
+    with SlowLink(port) as link, pytest.raises(ConnectionResetError), connect(link) as connection:
         connection.recv(1)
 
 

@@ -8,6 +8,7 @@ const LONGEST_WAIT = 30000;
 const ASK_AGAIN = [4000, 8000, 16000]; // after these the page did not hear that an answer has ended: load it anew
 const ALL = -1; // the place of whoever waits for the end of all
 const APART = 150; // milliseconds between two tellings
+const JUST_NOW = 500;
 
 function connect(url, stream) {
   const source = (stream.source = new EventSource(url));
@@ -81,6 +82,23 @@ function tellNext() {
   one?.();
 }
 
+// Drawing the whole page would close a dialog, or one that is just being opened by a click.
+const clicks = (globalThis.__byokClicks ??= listenForClicks());
+
+function listenForClicks() {
+  const seen = { last: 0 };
+  for (const kind of ["pointerdown", "keydown"]) {
+    document.addEventListener(kind, () => (seen.last = Date.now()), { capture: true, passive: true });
+  }
+  return seen;
+}
+
+function inUse() {
+  const app = document.querySelector("[data-testid=stApp]");
+  const runs = app !== null && app.dataset.testScriptState !== "notRunning";
+  return runs || Date.now() - clicks.last < JUST_NOW || document.querySelector("[data-testid=stDialog]") !== null;
+}
+
 // What is to be drawn in the next frame, for all answers of the page at once: first everything is written, then what
 // follows its end is scrolled, so that the browser lays the page out once and not once for each column.
 const drawing = (globalThis.__byokDrawing ??= { waiting: new Map(), asked: false });
@@ -128,12 +146,13 @@ export default function (component) {
   if (root.__follows === undefined) follow(root);
   const tell = (tries) => {
     if (tries > ASK_AGAIN.length) return location.reload();
-    if (data.place === ALL && document.querySelector("[data-testid=stDialog]")) {
-      state.timer = setTimeout(() => tell(tries), APART); // drawing the whole page would close the dialog
-      return;
-    }
     state.timer = setTimeout(() => tell(tries + 1), ASK_AGAIN[tries] ?? SHORTEST_WAIT);
-    tellInTurn(() => state.timer !== null && setTriggerValue("ended", tries), data.place);
+    tellInTurn(() => {
+      if (state.timer === null) return;
+      if (data.place !== ALL || !inUse()) return setTriggerValue("ended", tries);
+      clearTimeout(state.timer);
+      state.timer = setTimeout(() => tell(tries), APART);
+    }, data.place);
   };
   state.ended = () => {
     if (state.timer === null) tell(0);
