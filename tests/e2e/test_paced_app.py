@@ -53,7 +53,8 @@ def test_every_token_is_seen_and_every_byte_is_counted(page: Page, app: PacedApp
     assert reading.all.p50 >= 0
     # What the wire counts besides are the heads of HTTP and of frames.
     assert events > 200 * len(" t1764012345123")
-    assert 0.8 * passed <= events + websocket <= passed
+    # A frame may pass before the link is read, and be counted after it.
+    assert 0.8 * passed <= events + websocket <= 1.05 * passed
 
 
 def test_over_a_slow_link_that_is_cut_the_page_is_whole_in_the_end(page: Page, app: PacedApp) -> None:
