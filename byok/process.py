@@ -6,17 +6,15 @@ Refuses to be imported from below. A command pays for no more than it uses; the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
+from byok.ground.home import make_home
 from byok.ground.settings import Settings
-from byok.parts import Parts
+from byok.usage_services import UsageServices
 
 if TYPE_CHECKING:
     import ssl
@@ -36,14 +34,13 @@ if TYPE_CHECKING:
     from byok.services.rotation import Rotation
     from byok.services.routes import Routes
     from byok.services.sessions import Sessions
-    from byok.services.usage import Usage
 
 log = logging.getLogger(__name__)
 
 ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
 
 
-class Workbench(Parts):
+class Workbench(UsageServices):
     """All services of a process. Get it from `open`; `close` it at the end."""
 
     @classmethod
@@ -89,6 +86,9 @@ class Workbench(Parts):
                 self.conversations,
                 self.forecasts,
                 self.usage,
+                self.budgets,
+                self.own_prices,
+                self.elsewhere,
                 self.models,
                 self.chatbots,
                 self.keys,
@@ -186,6 +186,7 @@ class Workbench(Parts):
             plans=self.plans,
             catalogue=self.catalogue,
             routes=self.routes,
+            price=self.price_book,
             runner=self.runner,
             clock=self.clock,
         )
@@ -205,13 +206,6 @@ class Workbench(Parts):
         )
 
     @cached_property
-    def usage(self) -> Usage:
-        """What was used."""
-        from byok.services.usage import Usage
-
-        return Usage(db=self.db, plans=self.plans, catalogue=self.catalogue, clock=self.clock)
-
-    @cached_property
     def demo(self) -> Demo:
         """The sample companies."""
         from byok.services.demo import Demo
@@ -224,15 +218,3 @@ class Workbench(Parts):
         from byok.services.rotation import Rotation
 
         return Rotation(db=self.db, vault=self.vault)
-
-
-def make_home(settings: Settings) -> None:
-    """Makes `BYOK_HOME` and, for the built-in database, its file: both for this user's eyes only.
-
-    A folder that is there already keeps its mode, since it may be anybody's; the files in it are closed all the same.
-    """
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings.embedded:
-        file = Path(settings.url.removeprefix("sqlite:///"))
-        with contextlib.suppress(FileExistsError):  # SQLite gives its log the mode of the file beside it
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

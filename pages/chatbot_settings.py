@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
+from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError, InvalidInputError
 from byok.services.chatbots import ChatbotFields, ChatbotView
-from byok.services.model_choices import ModelChoice
+from byok.services.model_choices import Menu, ModelChoice
 from byok.services.sessions import Identity
 from web import model_picker, parts
 from web.house import signed_in, workbench
+
+STOP, ANOTHER = "Say so and stop", "Answer with another model instead"
 
 
 def page() -> None:
@@ -30,10 +35,26 @@ def page() -> None:
     menu = workbench().models.menu(who.actor) if bots else None
     for bot in bots:
         found = menu.find(bot.model, key_id=bot.key_id) if menu and bot.model and bot.model_state == "ok" else None
-        _card(who, bot, found)
+        other = menu.find(bot.fallback, key_id=bot.fallback_key_id) if menu and bot.fallback else None
+        _card(who, bot, found, _then(other, bot.fallback))
 
 
-def _card(who: Identity, bot: ChatbotView, found: ModelChoice | None) -> None:
+def _then(choice: ModelChoice | None, name: ModelName | None) -> str:
+    """Who answers and who pays when the plan is used up or a budget is reached, in a sentence.
+
+    Args:
+        choice: as the menu has the model; None where it is gone. name: its name; None where none is set.
+    """
+    if choice is not None:
+        name = choice.name
+    if name is None:
+        return ""
+    called, provider = (choice.label, choice.provider_name) if choice else (name.model, name.provider_id)
+    pays = f", billed to your {provider} key" if name.source == "byok" else " and draws down the plan"
+    return f"Then {called} answers{pays}."
+
+
+def _card(who: Identity, bot: ChatbotView, found: ModelChoice | None, then: str) -> None:
     with st.container(border=True, key=f"bot-{bot.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{parts.plain(bot.name)}**", width="stretch")
@@ -56,6 +77,13 @@ def _card(who: Identity, bot: ChatbotView, found: ModelChoice | None) -> None:
             st.warning("This chatbot has no model yet. Choose one.", icon=":material/warning:")
         elif found is not None:
             model_picker.retired(found)
+        if then:
+            st.caption(f"If the plan is used up or a budget is reached, {parts.plain(then[0].lower() + then[1:])}")
+        if bot.fallback_reason:
+            st.warning(
+                f"The model that is to answer then cannot be used: {parts.plain(bot.fallback_reason)}",
+                icon=":material/warning:",
+            )
         if bot.system_prompt:
             with st.expander("Instructions"):
                 st.text(bot.system_prompt)
@@ -85,6 +113,7 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
     picker = f"bot-model-{opening}"
     choice = model_picker.pick(menu, key=picker, current=current, title="Default model")
     model_picker.notes(menu)
+    answers_then, other = _fallback(bot, menu, choice, opening)
     left, right = st.columns(2)
     heat = left.number_input(
         "Temperature",
@@ -110,8 +139,22 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
         model, key_id = (choice.name, choice.key_id) if choice else (None, None)
         if choice is None and bot:
             model, key_id = bot.model, bot.key_id
+        fallback, fallback_key_id = (other.name, other.key_id) if other else (None, None)
+        if answers_then and other is None:
+            if bot is None or bot.fallback is None or model_picker.waits(_picker_of_other(opening)):
+                problem = InvalidInputError("No model that answers instead was chosen yet.", field="fallback")
+                parts.error(problem)
+                return
+            fallback, fallback_key_id = bot.fallback, bot.fallback_key_id
         fields = ChatbotFields(
-            name=name, system_prompt=prompt, model=model, key_id=key_id, temperature=heat, max_tokens=length
+            name=name,
+            system_prompt=prompt,
+            model=model,
+            key_id=key_id,
+            temperature=heat,
+            max_tokens=length,
+            fallback=fallback,
+            fallback_key_id=fallback_key_id,
         )
         try:
             if bot is None:
@@ -122,6 +165,34 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
             parts.error(problem)
             return
         st.rerun()
+
+
+def _fallback(
+    bot: ChatbotView | None, menu: Menu, default: ModelChoice | None, opening: int
+) -> tuple[bool, ModelChoice | None]:
+    """Draws what is to happen when the default model is spent: whether another one is to answer then, and which."""
+    chosen = st.radio(
+        "If the plan is used up or a budget is reached",
+        [STOP, ANOTHER],
+        index=1 if bot and bot.fallback else 0,
+        key=f"bot-then-{opening}",
+        help="Only then, and only instead of the default model: an error of a provider leads to no other model.",
+    )
+    if chosen != ANOTHER:
+        return False, None
+    if default is not None and default.source == "plan":  # what draws down the plan cannot answer when it is used up
+        menu = replace(menu, choices=[one for one in menu.choices if one.source == "byok"])
+    current = menu.find(bot.fallback, key_id=bot.fallback_key_id) if bot and bot.fallback else None
+    if bot and bot.fallback_reason:
+        st.warning(f"{parts.plain(bot.fallback_reason)} Choose another model.", icon=":material/warning:")
+    other = model_picker.pick(menu, key=_picker_of_other(opening), current=current, title="Model that answers instead")
+    if other is not None:
+        st.caption(parts.plain(_then(other, other.name)))
+    return True, other
+
+
+def _picker_of_other(opening: int) -> str:
+    return f"bot-other-{opening}"
 
 
 @st.dialog("Delete this chatbot?", icon=":material/delete:")

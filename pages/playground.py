@@ -188,7 +188,7 @@ def _write(
         if ready:
             conversation_id = thread.conversation.id if thread else None
             outlook = workbench().forecasts.look(
-                who.actor, ready, conversation_id=conversation_id, after=leaf, asks=unwritten(to)
+                who.actor, ready, conversation_id=conversation_id, chatbot_id=chatbot, after=leaf, asks=unwritten(to)
             )
             sending.before(outlook, to, columns)
     text = st.chat_input("Ask something", key="ask", disabled=not ready)

@@ -1,92 +1,123 @@
-"""Usage: for a month, what went over the company's own keys and what drew down the plan, side by side."""
+"""Usage: what went over the company's own keys and what drew down the plan, side by side, and that it adds up."""
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
-from byok.services.usage import UsageRow, UsageTable
-from web import formats, parts
+from byok.ground.clock import day_of
+from byok.ground.errors import InvalidInputError
+from byok.services.periods import By, Period
+from byok.services.sessions import Identity
+from byok.services.usage_csv import table_csv
+from byok.services.usage_table import UsageTable
+from web import elements, formats, navigation, parts, usage_stream
 from web.house import signed_in, workbench
+from web.usage import attempts, budgets, charts, elsewhere, meter, period, prices, table
 
-BYOK, PLAN = "Your keys", "Plan"
+FIGURES, OPEN = "usage-figures", "usage-open"
+A_QUARTER = 92  # days: charts of more show months
 
 
 def page() -> None:
     """Draws the page for who is signed in."""
     who = signed_in()
-    usage = workbench().usage
-    months = usage.months(who.actor)
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.title("Usage", anchor=False, width="content")
-        month = st.selectbox("Month (UTC)", months, key="month", width=180, bind="query-params")
+    usage, today = workbench().usage, day_of(workbench().clock())
+    try:
+        with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+            st.title("Usage", anchor=False, width="content")
+            with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+                chosen = period.pick(usage.months(who.actor), today=today)
+    except InvalidInputError as problem:
+        parts.error(problem)
+        return
     st.caption(f"Billed directly by the provider. {parts.NO_MARKUP}")
-    table = usage.month(who.actor, month)
-    if table.own:
-        st.caption(":material/person: These are your own calls. Admins see those of the whole company.")
-    _meters(table)
-    if not table.rows:
+    _figures(who, chosen)
+    budgets.draw(who)
+    prices.draw(who)
+    wanted = attempts.opened(st.session_state.pop(OPEN, None))
+    if wanted is not None:
+        st.session_state.pop("attempts-shown", None)
+        attempts.show(who, chosen, *wanted)
+
+
+@st.fragment(key=FIGURES)
+def _figures(who: Identity, chosen: Period) -> None:
+    """What changes as answers end: drawn again by itself, without the rest of the page."""
+    usage = workbench().usage
+    version = usage.version(who.actor)  # before the figures: what comes between is told once more
+    place = st.container()
+    rows, split = period.rows_and_split()
+    found = usage.table(who.actor, chosen, rows=rows, split=split)
+    with place:
+        _head(who, found)
+    if not found.rows:
         parts.steps(
-            "Nothing was asked in this month",
+            "Nothing was asked in this time",
             ["Open the **Playground**", "Choose a model and ask something", "Come back: each answer is counted here"],
             icon=":material/monitoring:",
         )
-        return
-    _table(table)
-    st.markdown(f":material/equal: **{table.line}**")
-    for note in table.notes:
-        st.caption(f":material/info: {note}")
-    st.download_button(
-        "Download CSV",
-        table.csv(),
-        file_name=f"usage-{who.company_slug}-{table.month}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    else:
+        _table(who, chosen, found)
+        by: By = "month" if rows == "month" or (rows != "day" and chosen.days > A_QUARTER) else "day"
+        providers = found if rows == "provider" else usage.table(who.actor, chosen)
+        st.html(charts.html(usage.steps(who.actor, chosen, by=by), providers, a=by))
+        if found.total.answers:
+            _elsewhere(who, found)
+    # The card in the sidebar says what is left as well.
+    elements.when_usage_changes(usage_stream.address(version), on_changed=lambda: st.rerun([FIGURES, navigation.LEFT]))
 
 
-def _meters(table: UsageTable) -> None:
-    byok = table.total.byok
+@st.fragment
+def _elsewhere(who: Identity, found: UsageTable) -> None:
+    """Another choice of models draws nothing else again."""
+    elsewhere.draw(who, found)
+
+
+def _head(who: Identity, found: UsageTable) -> None:
+    if found.own:
+        st.caption(":material/person: These are your own calls. Admins see those of the whole company.")
+    byok = found.total.byok
     with st.container(horizontal=True):
-        cost = formats.dollars(byok.cost_pico)
-        at_least = "≥ " if byok.unpriced and byok.cost_pico is not None else ""
         st.metric("BYOK requests", formats.count(byok.requests), border=True)
-        st.metric("BYOK estimated cost", f"{at_least}{cost}", border=True)
-        st.metric("Plan messages", formats.count(table.total.plan.answered), border=True)
-        if table.current:
-            of = formats.count(table.allowance)
-            st.metric(f"{table.plan_name} plan: left of {of}", formats.count(table.left), border=True)
-    if table.sample:
+        st.metric("BYOK estimated cost", table.at_least(byok) + formats.dollars(byok.cost_pico), border=True)
+        st.metric("Plan messages", formats.count(found.total.plan.answered), border=True)
+        st.metric("Answers", formats.count(found.total.answers), border=True)
+    if found.current:
+        meter.draw(workbench().usage.pace(who.actor), plan=found.plan_name)
+    if found.sample:
         st.badge("Sample data", color="gray", icon=":material/science:")
 
 
-def _cells(row: UsageRow) -> dict[str, str]:
-    return {
-        "Provider": row.provider,
-        f"{BYOK}: requests": formats.count(row.byok.requests),
-        "Tokens in": formats.count(row.byok.tokens_in),
-        "Tokens out": formats.count(row.byok.tokens_out),
-        "Est. cost": formats.dollars(row.byok.cost_pico),
-        "Errors": formats.count(row.byok.errors),
-        f"{PLAN}: messages": formats.count(row.plan.answered),
-        "Plan tokens in": formats.count(row.plan.tokens_in),
-        "Plan tokens out": formats.count(row.plan.tokens_out),
-        "Plan errors": formats.count(row.plan.errors),
-        "Answers": formats.count(row.answers),
-    }
-
-
-def _table(table: UsageTable) -> None:
-    frame = pd.DataFrame([_cells(row) for row in (*table.rows, table.total)])
-    numbers = {name: st.column_config.TextColumn(name, alignment="right") for name in frame.columns[1:]}
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height="content",
-        column_config={"Provider": st.column_config.TextColumn("Provider", pinned=True), **numbers},
-        alt=f"Usage by provider in {table.month}: {table.line}",
-    )
+def _table(who: Identity, chosen: Period, found: UsageTable) -> None:
+    sent = elements.usage_table(table.html(found), on_open=lambda: None)
+    if sent is not None:
+        st.session_state[OPEN] = sent
+        st.rerun()  # the dialog belongs to the page: this part may be drawn again below it
+    st.markdown(f":material/equal: **{found.line}**")
+    notes = list(found.notes)
+    if too_many := table.too_many(found):
+        notes.append(f"{formats.count(too_many)} parts are too many to be drawn: the CSV has them. Or choose months.")
+    if notes:
+        st.caption("  \n".join(f":material/info: {note}" for note in notes))
+    name = f"{who.company_slug}-{chosen.label.replace(' ', '-')}.csv"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download CSV",
+            lambda: table_csv(found),
+            file_name=f"usage-{name}",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "All attempts as CSV",
+            lambda: workbench().usage.attempts_csv(who.actor, chosen, limit=attempts.MOST)[0],
+            file_name=f"attempts-{name}",
+            mime="text/csv",
+            help=attempts.NEWEST if found.total.byok.attempts + found.total.plan.attempts > attempts.MOST else None,
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 page()

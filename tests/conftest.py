@@ -11,16 +11,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from byok.ground import schema
 from byok.ground.db import Database
+from tests.seeded import seed
 
 # Programs that tests start may keep their compiled modules: else each of them compiles everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# How long an example takes says how busy the machine is: speed is shown by benches.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 NewUrl = Callable[[], str]
+# Connections that a test left open would hold its rows.
+LET_GO = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+LET_GO += " AND pid <> pg_backend_pid()"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come first: they take longest, and at the end one worker would wait for the other's."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -39,6 +53,14 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert database.truncate_log()
     database.close()
     return file
+
+
+@pytest.fixture(scope="session")
+def seeded_home(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the demo in it, to copy."""
+    home = tmp_path_factory.mktemp("seeded")
+    seed(home, migrated=migrated_file)
+    return home
 
 
 @pytest.fixture
@@ -79,6 +101,28 @@ def migrated_postgres(postgres_url: sa.URL) -> str:
     return "migrated"
 
 
+@pytest.fixture(scope="session")
+def reused_postgres(postgres_url: sa.URL, migrated_postgres: str) -> tuple[sa.URL, str]:
+    """A migrated database for one test after another, and the statements that empty it.
+
+    To copy and drop one for each test would take longer than most tests: PostgreSQL writes everything out then.
+    """
+    _administer(postgres_url, f"CREATE DATABASE reused TEMPLATE {migrated_postgres}")
+    url = postgres_url.set(database="reused")
+    engine = sa.create_engine(url)
+    tables = [name for name in sa.inspect(engine).get_table_names() if name != "alembic_version"]
+    with engine.connect() as connection:
+        full = [
+            name for name in tables if connection.execute(sa.select(sa.literal(1)).select_from(sa.table(name))).all()
+        ]
+    engine.dispose()
+    assert full == [], "migrations put rows here that emptying would take away"
+    # In any order: as a replica, it asks no foreign key.
+    return url, "; ".join(
+        ["SET session_replication_role = replica", *(str(sa.delete(sa.table(one))) for one in tables)]
+    )
+
+
 @pytest.fixture
 def new_postgres(postgres_url: sa.URL) -> Iterator[Callable[[str], str]]:
     """Makes a PostgreSQL database as a copy of the named one and returns its URL; all are dropped at the end."""
@@ -95,12 +139,30 @@ def new_postgres(postgres_url: sa.URL) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def any_db(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A migrated, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    """A migrated, empty database; the test runs once on SQLite and once on PostgreSQL, and leaves the schema alone."""
     if request.param == "sqlite":
         yield request.getfixturevalue("db")
         return
-    url = request.getfixturevalue("new_postgres")(request.getfixturevalue("migrated_postgres"))
-    database = Database(url)
+    url, empty = request.getfixturevalue("reused_postgres")
+    database = Database(_show(url))
+    yield database
+    database.close()
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(LET_GO)
+        connection.exec_driver_sql(empty)
+        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+    engine.dispose()
+    assert revision == schema.HEAD, "a test that migrates needs `own_db`"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def own_db(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The same for a test that changes the schema."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("db")
+        return
+    database = Database(request.getfixturevalue("new_postgres")(request.getfixturevalue("migrated_postgres")))
     yield database
     database.close()
 

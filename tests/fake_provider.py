@@ -81,10 +81,20 @@ class FakeProvider:
         self.script: Script = answer("Hello.")
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []  # what each request was authorised with
+        self.models: list[str] = []  # what any key opens
         self.hung_up = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listed = {"object": "list", "data": [{"id": one, "object": "model"} for one in fake.models]}
+                body = json.dumps(listed).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 fake.keys.append(self.headers.get("authorization", "").removeprefix("Bearer "))

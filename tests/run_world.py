@@ -21,15 +21,16 @@ from byok.core.model_names import ModelName
 from byok.core.prices import Price
 from byok.core.provider import Provider
 from byok.core.retries import Retries
-from byok.core.run import Chats
+from byok.core.run import Chats, Pricing
 from byok.core.runner import Runner
 from byok.core.waiting_line import WaitingLine
-from byok.core.wire import ChatCall, Usage, Wire, make_http_client
+from byok.core.wire import ChatCall, Usage, Wire
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.ids import new_id
 from byok.ground.tables import Answer, Column, Company, Conversation, Person, Turn
 from byok.ground.tables.types import metadata
+from tests.certificates import network_client
 from tests.fake_provider import FakeProvider
 
 NOVEMBER = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,17 +51,18 @@ class Process:
         wire: Chats | None = None,
         clock: Callable[[], datetime] = utc_now,
         line: WaitingLine | None = None,
+        price: Pricing | None = None,
     ) -> None:
-        self.db = db
+        self.db, self.price = db, price or cheap
         self.loop = LoopThread()
-        self.http = make_http_client()
+        self.http = network_client()
         self.lease = Lease(db=db, loop=self.loop, what="app", clock=clock)
         self.runner = Runner(
             db=db,
             loop=self.loop,
             wire=wire or Wire(self.http),
             lease=self.lease,
-            price=cheap,
+            price=self.price,
             retries=retries,
             line=line,
             tick=tick,
@@ -163,7 +165,7 @@ def process(db: Database, **settings: Any) -> Iterator[Process]:
         made.close()
 
 
-def cheap(provider: Provider, *, model: str, usage: Usage, at: datetime, key_id: UUID | None = None) -> Price | None:
+def cheap(provider: Provider, *, model: str, usage: Usage, at: datetime, **more: Any) -> Price | None:
     """A thousand pico-dollars for each token that came out."""
     return None if usage.tokens_out is None else Price(usage.tokens_out * 1000, "test list", "2026-11-01")
 

@@ -54,6 +54,13 @@ _live = st.components.v2.component(
 )
 _ended = st.components.v2.component("byok.ended", html='<div class="ended" hidden></div>', js=_asset("live.js"))
 _keys = st.components.v2.component("byok.keys", js=_asset("keys.js"))
+_figures = st.components.v2.component(
+    "byok.figures",
+    html='<div class="usage-table" tabindex="0" role="region" aria-label="Usage"></div>',
+    js=_asset("figures.js"),
+    isolate_styles=False,
+)
+_changes = st.components.v2.component("byok.changes", js=_asset("changes.js"))
 _answer = st.components.v2.component(
     "byok.answer",
     html='<div class="answer" role="log" aria-live="off" tabindex="0"></div>',
@@ -96,6 +103,21 @@ def when_all_ended(url: str, *, key: str, on_ended: Callable[[], None]) -> None:
 def keyboard(*, sent: int) -> None:
     """Lets the Playground be used by keyboard; gives the input the focus whenever `sent` has changed."""
     _keys(key="keyboard", height=1, data={"sent": sent})
+
+
+def usage_table(html: str, *, on_open: Callable[[], None]) -> str | None:
+    """Shows the usage table, as `web.usage.table` makes it.
+
+    Returns:
+        What the number stands for that was clicked just now, as its button says it; else None.
+    """
+    clicked = _figures(key="usage-table", data={"html": html}, on_open_change=on_open).open
+    return clicked if isinstance(clicked, str) else None
+
+
+def when_usage_changes(url: str, *, on_changed: Callable[[], None]) -> None:
+    """Shows nothing; lets the fragment that it stands in run again whenever the event stream says so."""
+    _changes(key="usage-changes", height=1, data={"url": url}, on_changed_change=on_changed)
 
 
 def finished_answer(answer_id: UUID, text: str, *, label: str) -> None:

@@ -46,20 +46,21 @@ SETTLED = ("paragraph_open", "heading_open", "hr", "fence", "table_open")
 class _Block:
     """A top-level block: its lines within the text it was parsed from, its source and its HTML.
 
-    `settled`: a blank line behind it ends it, whatever follows.
+    `begins`: how many lines show that it begins. `settled`: a blank line behind it ends it, whatever follows.
     """
 
     start: int
     end: int
     source: str
     html: str
+    begins: int
     settled: bool
 
 
 class Blocks:
     """A growing text as a list of HTML blocks; of what is finished nothing is parsed twice.
 
-    A block is finished when another follows it and the line that begins the other is complete; a paragraph and the
+    A block is finished when another follows it and the lines that begin the other are complete; a paragraph and the
     like already behind a blank line. Only a link's
     definition that comes later can still change it: then those blocks that name its label are rendered again.
     """
@@ -111,7 +112,8 @@ class Blocks:
             cut, before = tail[count].start, tail[count - 1]
             # Between two blocks only definitions stand; one that touches the block might still take lines from it.
             blank = cut > before.end and not lines[cut - 1].strip()
-            if not (blank and before.settled) and (cut >= len(lines) - 1 or (cut > before.end and not blank)):
+            begun = cut + tail[count].begins < len(lines)
+            if not (blank and before.settled) and (not begun or (cut > before.end and not blank)):
                 continue
             self._finished += tail[:count]
             self._done += "".join(line + "\n" for line in lines[:cut])
@@ -134,8 +136,10 @@ def _blocks(text: str, references: References, cache: Cache, *, math: bool = Fal
     found = []
     for group in _top_level(parse(text, references, cache, math=math)):
         start, end = group[0].map or (0, 0)
-        settled = group[0].type in SETTLED
-        found.append(_Block(start, end, "\n".join(lines[start:end]), write(group, cache, math=math), settled))
+        opens = group[0].type
+        begins = 2 if opens == "table_open" else 1
+        html = write(group, cache, math=math)
+        found.append(_Block(start, end, "\n".join(lines[start:end]), html, begins, opens in SETTLED))
     return found
 
 

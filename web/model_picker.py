@@ -23,6 +23,7 @@ def label(option: Option) -> str:
     spare = f" ({option.key_label})" if option.key_id is not None and option.key_label else ""
     who_pays = option.group if option.source == "byok" else f"Plan · {option.provider_name}"
     particular = [
+        "used up" if option.state == "used up" else "",
         option.about,
         f"{formats.count(option.context)} tokens" if option.context else "",
         formats.prices(option.price_in, option.price_out),

@@ -9,6 +9,9 @@ from byok.services.sessions import Identity
 from web import door, elements, parts
 from web.house import identity, workbench
 
+LEFT = "plan-left"
+"""The part of the card that says what is left: a page can let it be drawn again by itself."""
+
 
 def run() -> None:
     """One page run: the page for who is signed in, else the sign-in page at the same address."""
@@ -48,14 +51,17 @@ def run() -> None:
 
 
 def _account(who: Identity, card: DeltaGenerator) -> None:
-    allowance, used = workbench().usage.allowance(who.actor)
     with card:
         sample = " :gray-badge[Sample data]" if who.sample else ""
         st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
         st.caption(f"{parts.plain(who.name)} · {who.role}")
-        st.progress(
-            min(1.0, used / allowance) if allowance else 1.0,
-            text=f":small[{parts.plan_left(used, allowance)}]",
-        )
+        _left(who)
         if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
             door.sign_out(who)
+
+
+@st.fragment(key=LEFT)
+def _left(who: Identity) -> None:
+    allowance, used = workbench().usage.allowance(who.actor)
+    share = min(1.0, used / allowance) if allowance else 1.0
+    st.progress(share, text=f":small[{parts.plan_left(used, allowance)}]")

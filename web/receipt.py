@@ -5,9 +5,13 @@ The figures are those of `services.numbers`, unrounded beyond what is rounded th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import streamlit as st
 
 from byok.services.conversation_views import AnswerView, ReceiptView
+from byok.services.fallbacks import told
 from byok.services.numbers import numbers_of
 from web import formats, parts
 
@@ -35,6 +39,15 @@ def line(answer: AnswerView) -> str:
             *([f"finish: {answer.finish_reason}"] if answer.finish_reason else []),
         )
     )
+
+
+def instead(answer: AnswerView, names: Callable[[AnswerView], str]) -> str:
+    """`Answered by X instead of Y: the plan was used up.`; empty where the column's own model was asked."""
+    if answer.instead_of is None:
+        return ""
+    called = {answer.model: names(answer), answer.instead_of: names(replace(answer, model=answer.instead_of))}
+    done = bool(answer.text) or answer.running
+    return told(answer.model, asked=answer.instead_of, done=done, names=called.__getitem__)
 
 
 def draw(answer: AnswerView) -> None:

@@ -20,7 +20,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from byok.core import redaction
 from byok.ground.errors import SettingsError
-from web import session_routes, stream
+from web import session_routes, stream, usage_stream
 from web.headers import SecurityHeaders
 from web.house import house
 
@@ -105,6 +105,6 @@ def parts() -> dict[str, Any]:
     """The arguments that make the app; without them it would have no sign-in and no streaming."""
     return {
         "lifespan": lifespan,
-        "routes": [*session_routes.ROUTES, *stream.ROUTES],
+        "routes": [*session_routes.ROUTES, *stream.ROUTES, *usage_stream.ROUTES],
         "middleware": [Middleware(SecurityHeaders)],
     }

@@ -11,8 +11,8 @@ import click
 from byok.ground import schema
 from byok.ground.db import Database
 from byok.ground.errors import ByokError, InvalidInputError
+from byok.ground.home import make_home
 from byok.ground.settings import Settings
-from byok.process import make_home
 
 
 @click.group()

@@ -17,6 +17,7 @@ import click
 from byok.core.trust import read_trust
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "budget": ("byok.cli.budgets:budget", "What own keys may cost in a month."),
     "chat": ("byok.cli.chat:chat", "Ask a model; the answer streams to standard output."),
     "company": ("byok.cli.companies:company", "Companies and their plans."),
     "db": ("byok.cli.database:db", "Upgrade or back up the database."),
@@ -25,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "key": ("byok.cli.keys:key", "A company's own provider keys."),
     "master-key": ("byok.cli.master_keys:master_key", "The keys that seal the data keys."),
     "models": ("byok.cli.models:models", "The models that a company can use."),
+    "price": ("byok.cli.own_prices:price", "A company's own prices."),
     "usage": ("byok.cli.usage:usage", "What was used in a month."),
     "user": ("byok.cli.users:user", "People who can sign in."),
 }

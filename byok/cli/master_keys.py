@@ -9,8 +9,8 @@ from byok.cli.output import echo_json
 from byok.core.master_key_file import MasterKeyFile
 from byok.core.master_keys import load_master_keys, new_entry
 from byok.ground.errors import ByokError
+from byok.ground.home import make_home
 from byok.ground.settings import Settings
-from byok.process import make_home
 
 
 @click.group("master-key")

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core.job import Job
-from byok.core.ledger import settle
+from byok.core.ledger import settle, settle_lost
 from byok.core.live import State
 from byok.core.run import End
 from byok.ground.tables.types import metadata
@@ -50,8 +50,7 @@ def finish(connection: sa.Connection, job: Job, end: End, *, text: str, reasonin
     if job.answer_id is None:
         return end.state
     # A further attempt may stand reserved by a commit whose answer was lost on the way: it was never sent.
-    never_sent = (ATTEMPTS.c.answer_id == job.answer_id) & (ATTEMPTS.c.status == "reserved")
-    connection.execute(sa.update(ATTEMPTS).where(never_sent).values(status="interrupted", settled_at=at))
+    settle_lost(connection, ATTEMPTS.c.answer_id == job.answer_id, status="interrupted", at=at)
     mine = sa.update(ANSWERS).where(ANSWERS.c.id == job.answer_id)
     ended = connection.execute(
         mine.where(ANSWERS.c.state == "running").values(

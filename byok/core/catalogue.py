@@ -61,6 +61,10 @@ class Catalogue:
             )
         return self._providers[provider_id]
 
+    def name_of(self, provider_id: str) -> str:
+        """The provider's full name; its id where the catalogue does not know it any more."""
+        return self._providers[provider_id].name if provider_id in self._providers else provider_id
+
     def all(self) -> list[Provider]:
         """Every provider: the eight, the built-in one, then what the operator added."""
         return list(self._providers.values())

@@ -14,10 +14,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from byok.core.ledger import settle_lost
 from byok.core.loop import LoopThread
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
 from byok.ground.ids import new_id
+from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 
 LEASE = timedelta(seconds=10)
@@ -100,7 +102,7 @@ def sweep(db: Database, now: datetime) -> int:
     Returns:
         How many attempts and answers were settled.
     """
-    open_attempts = (ATTEMPTS.c.status == "reserved") & ~_alive(ATTEMPTS.c.process_id, now)
+    open_attempts = OPEN & ~_alive(ATTEMPTS.c.process_id, now)
     open_answers = (ANSWERS.c.state == "running") & ~_alive(ANSWERS.c.process_id, now)
     with db.read() as session:
         wanted = sa.select(sa.exists().where(open_attempts) | sa.exists().where(open_answers))
@@ -111,13 +113,11 @@ def sweep(db: Database, now: datetime) -> int:
         # Leases go first: one that is renewed at this very moment is then either kept, or its owner starts a new one.
         connection.execute(sa.delete(LEASES).where(LEASES.c.expires_at <= now))
         has_text = sa.exists().where((ANSWERS.c.id == ATTEMPTS.c.answer_id) & (ANSWERS.c.text != ""))
-        attempts = connection.execute(
-            sa.update(ATTEMPTS).where(open_attempts).values(status="unknown", answered=has_text, settled_at=now)
-        )
+        attempts = settle_lost(connection, open_attempts, status="unknown", answered=has_text, at=now)
         answers = connection.execute(
             sa.update(ANSWERS).where(open_answers).values(state="interrupted", finished_at=now)
         )
-        return attempts.rowcount + answers.rowcount
+        return attempts + answers.rowcount
 
 
 def _alive(process_id: sa.ColumnElement[UUID], now: datetime) -> sa.ColumnElement[bool]:

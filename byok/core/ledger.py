@@ -1,40 +1,33 @@
 """The ledger's writing side: reserve an attempt before it is sent, settle it exactly once. Never text, never a key.
 
-SQLAlchemy Core on a connection that the caller holds, so that a reservation commits together with its answer.
+On a connection that the caller holds, so that a reservation commits together with its answer, and a settled attempt
+with the figures of its day.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from byok.core import rollups
+from byok.core.allowances import Budget, check_budgets, one_at_a_time, plan_used
 from byok.core.model_names import ModelName
 from byok.ground.clock import month_of
 from byok.ground.errors import PlanUsedUpError
 from byok.ground.ids import new_id
 from byok.ground.prepared import Prepared
+from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 
 ATTEMPTS = metadata.tables["attempt"]
-COMPANIES = metadata.tables["company"]
 KEYS = metadata.tables["api_key"]
 
 _a = ATTEMPTS.c
-_LOCK = Prepared(
-    sa.select(COMPANIES.c.id).where(COMPANIES.c.id == sa.bindparam("whose")).with_for_update(key_share=True)
-)
-_USED = Prepared(
-    sa.select(sa.func.count().label("messages")).where(
-        _a.company_id == sa.bindparam("whose"),
-        _a.source == "plan",
-        _a.month == sa.bindparam("of"),
-        (_a.status == "reserved") | _a.answered,
-    )
-)
 # What the attempts of one question have in common.
 _SAME = (
     "company_id",
@@ -50,10 +43,10 @@ _SAME = (
     "key_label",
     "key_hint",
     "sample",
+    "reserved_pico",
+    "instead_of",
 )
 _RESERVE = Prepared(sa.insert(ATTEMPTS), columns=("id", *_SAME, "status", "answered", "month", "reserved_at"))
-_SETTLE = sa.update(ATTEMPTS).where((_a.id == sa.bindparam("which")) & (_a.status == "reserved"))
-
 EndStatus = Literal["complete", "stopped", "interrupted", "error"]
 
 
@@ -64,6 +57,7 @@ class Outcome:
     Attributes:
         answered: its first text arrived.
         error: the error's class name, never its words.
+        taken_on: the provider had begun with it, or nothing shows that it had not: it may charge for it.
         cost_pico: pico-dollars; with it, where the price comes from and the day it is of, and what a million tokens
             came to, in and out.
         ttft_ms: from sending to the first text; `duration_ms`: from sending to the end.
@@ -85,12 +79,18 @@ class Outcome:
     ttft_ms: int | None = None
     duration_ms: int | None = None
     provider_request_id: str | None = None
+    taken_on: bool = False
 
 
-def plan_used(connection: sa.Connection, *, company_id: UUID, month: str) -> int:
-    """Plan messages of a month `YYYY-MM`: answered attempts on standard models, and those that are still open."""
-    (used,) = _USED.run(connection, {"whose": company_id, "of": month})
-    return int(used.messages)
+_OUTCOME = tuple(field.name for field in fields(Outcome))
+# What of a reserved row decides where its figures go and what they are.
+_RESERVED = (*(_a[name] for name in rollups.NAMED), _a.reserved_at, _a.sample, _a.reserved_pico)
+_SETTLE = Prepared(
+    sa.update(ATTEMPTS)
+    .where((_a.id == sa.bindparam("which")) & OPEN)
+    .values({name: sa.bindparam(f"new_{name}", type_=_a[name].type) for name in (*_OUTCOME, "settled_at")})
+    .returning(*_RESERVED)
+)
 
 
 def reserve(
@@ -108,25 +108,32 @@ def reserve(
     key_id: UUID | None = None,
     key_label: str | None = None,
     key_hint: str | None = None,
+    budgets: Sequence[Budget] = (),
+    at_most_pico: int | None = None,
+    instead_of: ModelName | None = None,
 ) -> UUID:
     """Writes the `reserved` row of an attempt, inside the caller's write transaction.
 
     Args:
         plan_messages: the plan's allowance of a month; it binds standard models only.
+        budgets: those that bind this call on an own key.
+        at_most_pico: what it may cost at most, in pico-dollars; None where it has no price, or no budget stands.
+        instead_of: the model that was asked for, where a chatbot's settings led to this one.
 
     Returns:
         The attempt's id.
 
     Raises:
         PlanUsedUpError: the month's messages are used up, open reservations included.
+        BudgetReachedError: so is a budget.
     """
     month = month_of(at)
-    if name.source == "plan":
-        # SQLite's write transaction stands alone anyway. NO KEY UPDATE waits for other senders, not for foreign keys.
-        if connection.dialect.name != "sqlite":
-            _LOCK.run(connection, {"whose": company_id})
-        if plan_used(connection, company_id=company_id, month=month) >= plan_messages:
-            raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
+    if name.source == "plan" or budgets:
+        one_at_a_time(connection, company_id=company_id)
+    if name.source == "plan" and plan_used(connection, company_id=company_id, month=month) >= plan_messages:
+        raise PlanUsedUpError(f"This month's {plan_messages:,} plan messages are used up.")
+    if budgets:
+        check_budgets(connection, budgets, company_id=company_id, month=month, at_most_pico=at_most_pico)
     attempt_id = new_id()
     _RESERVE.run(
         connection,
@@ -148,6 +155,8 @@ def reserve(
             "answered": False,
             "month": month,
             "sample": False,
+            "reserved_pico": at_most_pico,
+            "instead_of": None if instead_of is None else str(instead_of),
             "reserved_at": at,
         },
     )
@@ -157,8 +166,8 @@ def reserve(
 def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> UUID | None:
     """Settles an attempt that failed and reserves the next one in its place, for the same question.
 
-    Both in the caller's transaction, so that nobody else takes the message that the failed one gives back: within its
-    month the allowance need not be looked at again, and beyond it the message is not carried.
+    Both in the caller's transaction, so that nobody else takes the message, or the part of a budget, that the failed
+    one gives back: within its month neither need be looked at again, and beyond it nothing is carried.
 
     Returns:
         The new attempt's id. None, and no new one, where the failed one had been settled before, by whoever took this
@@ -176,10 +185,58 @@ def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at:
 
 
 def settle(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> bool:
-    """Settles a reserved attempt.
+    """Settles a reserved attempt, and adds it to the figures of its day.
 
     Returns:
         False where it was settled before; then nothing changes.
     """
-    done = connection.execute(_SETTLE, {"which": attempt_id, **asdict(outcome), "settled_at": at})
-    return done.rowcount == 1
+    values: dict[str, Any] = {f"new_{name}": getattr(outcome, name) for name in _OUTCOME}
+    found = _SETTLE.run(connection, {"which": attempt_id, **values, "new_settled_at": at})
+    for row in found:
+        figures = rollups.figures_of(
+            status=outcome.status,
+            answered=outcome.answered,
+            sample=row.sample,
+            reserved_pico=row.reserved_pico,
+            tokens_in=outcome.tokens_in,
+            tokens_out=outcome.tokens_out,
+            tokens_cached=outcome.tokens_cached,
+            tokens_reasoning=outcome.tokens_reasoning,
+            cost_pico=outcome.cost_pico,
+            ttft_ms=outcome.ttft_ms,
+            duration_ms=outcome.duration_ms,
+            taken_on=outcome.taken_on,
+        )
+        rollups.add(connection, [rollups.Settled(rollups.place_of(row), figures)])
+    return bool(found)
+
+
+def settle_lost(
+    connection: sa.Connection,
+    which: sa.ColumnElement[bool],
+    *,
+    status: Literal["unknown", "interrupted"],
+    answered: sa.ColumnElement[bool] | Literal[False] = False,
+    at: datetime,
+) -> int:
+    """Settles all reserved attempts for which `which` holds and of which nobody can say more than that they ended.
+
+    Returns:
+        How many.
+    """
+    lost = sa.update(ATTEMPTS).where(which, OPEN)
+    lost = lost.values(status=status, answered=answered, settled_at=at)
+    rows = connection.execute(lost.returning(*_RESERVED, _a.answered)).all()
+    rollups.add(
+        connection,
+        [
+            rollups.Settled(
+                rollups.place_of(row),
+                rollups.figures_of(
+                    status=status, answered=row.answered, sample=row.sample, reserved_pico=row.reserved_pico
+                ),
+            )
+            for row in rows
+        ],
+    )
+    return len(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,10 @@ PLANS_FILE = ROOT / "data" / "plans.toml"
 
 
 class Plan(BaseModel):
-    """One plan. `messages` is the allowance of a calendar month; `models` are `provider/model`."""
+    """One plan. `messages` is the allowance of a calendar month; `models` are `provider/model`.
+
+    `message_price` is what a message costs the company, in USD; None where the operator has set none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,6 +32,12 @@ class Plan(BaseModel):
     messages: int = Field(ge=0)
     byok: bool
     models: tuple[str, ...]
+    message_price: Decimal | None = Field(default=None, ge=0, le=1000, decimal_places=12)
+
+    @property
+    def message_pico(self) -> int | None:
+        """The price of a message in pico-dollars (10^-12 USD)."""
+        return None if self.message_price is None else int(self.message_price.scaleb(12))
 
 
 class Plans:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from byok.core import price_list
 from byok.core.provider import Provider
 from byok.core.wire.shapes import Usage
 
@@ -17,7 +18,8 @@ LARGEST = 2**63 - 1
 class Price:
     """A cost in pico-dollars (10^-12 USD), where it comes from, and the day (UTC) whose prices it uses.
 
-    `origin` is "provider", "provider's list", or the name and version of the price list, e.g. "genai-prices 0.2.3".
+    `origin` is "provider", "your price", "provider's list", the name and version of the price list, e.g. "genai-prices
+    0.2.3", or "your multiplier 0.85 of" one of these lists.
     `in_pico` and `out_pico` are what a million tokens came to, in pico-dollars; None where only a sum is known.
     """
 
@@ -28,8 +30,30 @@ class Price:
     out_pico: int | None = None
 
 
-def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
-    """The cost of one answer; None where tokens or price are not known.
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a list says that an answer costs, in USD and not rounded yet; otherwise as `Price`. `unit` is in and out."""
+
+    cost: Decimal
+    origin: str
+    date: str
+    unit: tuple[Decimal | None, Decimal | None] = (None, None)
+
+    def times(self, factor: Decimal) -> Quote:
+        """The same where a company pays so many times what the list says."""
+        unit_in, unit_out = (None if one is None else one * factor for one in self.unit)
+        of = f"your multiplier {plain(factor)} of {self.origin}"
+        return Quote(self.cost * factor, of, self.date, (unit_in, unit_out))
+
+    def rounded(self) -> Price | None:
+        """The price, rounded once; None where it is none that a table could keep."""
+        pico = _pico(self.cost)
+        unit = [None if one is None else _pico(one) for one in self.unit]
+        return None if pico is None else Price(pico, self.origin, self.date, *unit)
+
+
+def quote(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Quote | None:
+    """The cost of one answer by the provider's own figure or the bundled list; None where it is not known.
 
     Args:
         model: as the answer named it, else as it was asked for.
@@ -38,7 +62,7 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
     """
     day = f"{at.astimezone(UTC):%Y-%m-%d}"
     if usage.cost is not None:
-        return rounded(usage.cost, "provider", day)
+        return Quote(usage.cost, "provider", day)
     if provider.genai_prices_id is None or usage.tokens_in is None or usage.tokens_out is None:
         return None
     # Loaded late: half a second, for nothing where nothing is priced.
@@ -55,19 +79,18 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
     except (LookupError, ValueError):
         return None
     unit = (_each(found.input_price, usage.tokens_in), _each(found.output_price, usage.tokens_out))
-    return rounded(found.total_price, f"genai-prices {genai_prices.__version__}", day, unit=unit)
+    return Quote(found.total_price, price_list.version(), day, unit)
 
 
-def rounded(
-    cost: Decimal, origin: str, day: str, *, unit: tuple[Decimal | None, Decimal | None] = (None, None)
-) -> Price | None:
-    """The price, rounded once; None where it is none that a table could keep.
+def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Price | None:
+    """The same as `quote`, rounded once, as a table keeps it."""
+    found = quote(provider, model=model, usage=usage, at=at)
+    return found.rounded() if found else None
 
-    Args:
-        unit: USD for a million tokens, in and out.
-    """
-    pico = _pico(cost)
-    return None if pico is None else Price(pico, origin, day, *(None if one is None else _pico(one) for one in unit))
+
+def plain(number: Decimal) -> str:
+    """A number as people write it: `0.85`, `10`."""
+    return f"{number.normalize():f}"
 
 
 def _each(cost: Decimal, tokens: int) -> Decimal | None:

@@ -10,7 +10,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from byok.ground.errors import NoConnectionError, ProviderDownError, ProviderError, RateLimitedError
+from byok.ground.errors import (
+    BadAnswerError,
+    ByokError,
+    NoConnectionError,
+    ProviderDownError,
+    ProviderError,
+    RateLimitedError,
+    UnreachableError,
+)
 
 PAUSES = (0.5, 1.5)  # seconds before the second and the third attempt, give or take half of it
 LONGEST = 30.0  # seconds: whoever is asked to wait longer is told so instead
@@ -42,6 +50,18 @@ class Retries:
         asked_for = error.retry_after or 0.0
         # Chance comes on top of what was asked for: all who were refused at once were told the same time.
         return None if asked_for > LONGEST else max(half, asked_for) + 2 * half * self.jitter()
+
+
+def may_be_charged(error: BaseException | None) -> bool:
+    """Whether a provider may charge for an attempt that it was sent and that brought nothing: nothing shows that it did
+    no work for it, as a refusal would, or a connection that never was.
+
+    Args:
+        error: what ended it; None where it ended properly.
+    """
+    if isinstance(error, UnreachableError | BadAnswerError):
+        return error.status is None and not isinstance(error, NoConnectionError)
+    return error.taken_on if isinstance(error, ProviderError) else not isinstance(error, ByokError)
 
 
 def _passes(error: ProviderError) -> bool:

@@ -20,10 +20,13 @@ from byok.core.job import Job
 from byok.core.ledger import EndStatus, Outcome
 from byok.core.live import Live, State
 from byok.core.provider import Provider
+from byok.core.retries import may_be_charged
 from byok.core.wire import ChatCall, Delta, Ended, Usage
 from byok.ground.errors import BadAnswerError, ByokError, NotSentError, ProviderError
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from byok.core.prices import Price
 
 log = logging.getLogger(__name__)
@@ -46,7 +49,16 @@ class Pricing(Protocol):
     """What a run needs of the price lists; see `core.price_book`."""
 
     def __call__(
-        self, provider: Provider, *, model: str, usage: Usage, at: datetime, key_id: UUID | None = None
+        self,
+        provider: Provider,
+        *,
+        model: str,
+        usage: Usage,
+        at: datetime,
+        key_id: UUID | None = None,
+        company_id: UUID | None = None,
+        asked: str | None = None,
+        connection: sa.Connection | None = None,
     ) -> Price | None:
         """The price of so many tokens, or None where it is unknown."""
         ...
@@ -155,6 +167,7 @@ class Run:
             ttft_ms=_ms(self._first_text - self._began) if self._answered else None,
             duration_ms=_ms(self._last - self._began) if sent else None,
             provider_request_id=request_id,
+            taken_on=sent and (self._begun or may_be_charged(error)),
         )
         return End(state, words, ended.finish_reason if ended else None, outcome)
 
@@ -164,9 +177,15 @@ class Run:
         if self.job.key_id is None or call is None or ended is None or ended.usage is None:
             return outcome
         try:
-            found = None
-            for model in dict.fromkeys((ended.model or call.model, call.model)):
-                found = found or price(call.provider, model=model, usage=ended.usage, at=at, key_id=self.job.key_id)
+            found = price(
+                call.provider,
+                model=ended.model or call.model,
+                asked=call.model,
+                usage=ended.usage,
+                at=at,
+                key_id=self.job.key_id,
+                company_id=self.job.company_id,
+            )
         except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
             report(error, "an answer could not be priced")
             return outcome

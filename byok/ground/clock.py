@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 Clock = Callable[[], datetime]
 
@@ -16,3 +16,14 @@ def utc_now() -> datetime:
 def month_of(moment: datetime) -> str:
     """The calendar month in UTC as `YYYY-MM`: plan usage is counted by it."""
     return f"{moment.astimezone(UTC):%Y-%m}"
+
+
+def day_of(moment: datetime) -> date:
+    """The day in UTC."""
+    return moment.astimezone(UTC).date()
+
+
+def days_of(month: str) -> tuple[date, date]:
+    """The first and the last day of a month `YYYY-MM`."""
+    first = date.fromisoformat(f"{month}-01")
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)

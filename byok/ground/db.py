@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ class Database:
 
     Args:
         url: SQLAlchemy URL; `sqlite:///path` or `postgresql+psycopg://...`.
+        trusted_s: for so many seconds after its last use a connection to PostgreSQL is taken for alive. Later it is
+            asked first, and replaced where the server has gone or started anew: a round trip more.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, trusted_s: float = 1.0) -> None:
         try:
             parsed = sa.make_url(url)
             backend = parsed.get_backend_name()
@@ -38,7 +41,7 @@ class Database:
             if backend == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             # hide_parameters: an error of the database must not print what was written.
-            self.engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=backend == "postgresql")
+            self.engine = sa.create_engine(parsed, hide_parameters=True)
         except sa.exc.ArgumentError:
             raise SettingsError("BYOK_DATABASE_URL is not a database URL.") from None
         except ModuleNotFoundError as error:
@@ -49,6 +52,8 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
             _speak_sqlite(self.engine)
+        else:
+            _ask_after_a_pause(self.engine, trusted_s)
         self._writer = self.engine.execution_options(**WRITE)
 
     @contextlib.contextmanager
@@ -118,3 +123,20 @@ def _speak_sqlite(engine: sa.Engine) -> None:
     def on_begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("byok_write", False)
         execute(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _ask_after_a_pause(engine: sa.Engine, trusted_s: float) -> None:
+    """Sees to it that nobody is given a connection that died in the pool."""
+
+    @sa.event.listens_for(engine, "checkin")
+    def on_checkin(_: Any, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: sa.pool.ConnectionPoolEntry, _: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < trusted_s:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.InvalidatePoolError from error  # the pool makes new ones, in place of all that are as old

@@ -10,6 +10,7 @@ ByokError
 ├── PlanError                the company's plan does not allow it
 │   ├── ProPlanNeededError   bringing own keys needs the Pro plan
 │   └── PlanUsedUpError      this month's messages are used up; own keys go on working
+├── BudgetReachedError       the company's own budget for its keys does not allow this call
 ├── ModelGoneError           the model, or the key that opened it, is not there any more
 ├── KeyUnreadableError       a sealed key that does not open, whatever the reason; it must be entered again
 ├── NotSentError             a question that waited, and that nothing could be asked with when its turn came
@@ -96,6 +97,14 @@ class PlanUsedUpError(PlanError):
     """The month's plan messages are used up."""
 
     default_next_step = "Choose a model of your own key, or wait for the next month (UTC)."
+
+
+class BudgetReachedError(ByokError):
+    """A monthly budget that the company set for its own keys would be passed."""
+
+    default_next_step = (
+        "Set a shorter answer length, choose a standard model, or have an admin raise the budget in Usage."
+    )
 
 
 class ModelGoneError(ByokError):

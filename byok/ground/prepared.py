@@ -8,7 +8,7 @@ pause, when nothing of that is in the processor's cache any more, this costs mor
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,10 +24,11 @@ class Prepared:
     Args:
         statement: with `sa.bindparam` where a value is missing; an insert takes the columns named in `columns`.
         columns: those that an insert sets; nothing else needs any.
+        then: SQL to end the statement with that both databases write alike, without values of its own.
     """
 
-    def __init__(self, statement: Statement, *, columns: tuple[str, ...] = ()) -> None:
-        self._statement, self._columns = statement, columns
+    def __init__(self, statement: Statement, *, columns: tuple[str, ...] = (), then: str = "") -> None:
+        self._statement, self._columns, self._then = statement, columns, then
         self._ready: dict[str, _Ready] = {}
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
@@ -45,16 +46,17 @@ class Prepared:
         """
         ready = self._ready.get(connection.dialect.name)
         if ready is None:
-            ready = self._ready[connection.dialect.name] = _Ready(self._statement, self._columns, connection.dialect)
+            ready = _Ready(self._statement, self._columns, self._then, connection.dialect)
+            self._ready[connection.dialect.name] = ready
         return ready.run(connection, values)
 
 
 class _Ready:
     """A statement in the words of one dialect."""
 
-    def __init__(self, statement: Statement, columns: tuple[str, ...], dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, columns: tuple[str, ...], then: str, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns or None)
-        self._sql = str(compiled)
+        self._sql = f"{compiled} {then}" if then else str(compiled)
         fixed = dict(compiled.params) | {column.key: _default(column) for column in compiled.insert_prefetch}
         self._by_position = dialect.positional
         binds = {name: bind for bind, name in compiled.bind_names.items()}
@@ -69,7 +71,8 @@ class _Ready:
         self._open = frozenset(name for name, bind in binds.items() if bind.required)
         returned = list(statement.exported_columns)
         self._row: Any = namedtuple("Row", [column.key for column in returned]) if returned else None  # type: ignore[misc]
-        self._converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in returned]
+        converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in returned]
+        self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
         bound = [
@@ -79,12 +82,14 @@ class _Ready:
         cursor = execute(connection, self._sql, [value for _, value in bound] if self._by_position else dict(bound))
         if self._row is None:
             return []
-        return [
-            self._row._make(
-                convert(value) if convert else value for convert, value in zip(self._converts, row, strict=True)
-            )
-            for row in cursor.fetchall()
-        ]
+        return [self._row._make(self._converted(row)) for row in cursor.fetchall()]
+
+    def _converted(self, row: tuple[Any, ...]) -> Sequence[Any]:
+        """Most columns come as they are wanted."""
+        values = list(row)
+        for place, convert in self._converts:
+            values[place] = convert(values[place])
+        return values
 
 
 def _default(column: sa.Column[Any]) -> object:

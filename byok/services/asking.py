@@ -17,6 +17,7 @@ from byok.core.live import Live
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
 from byok.core.plans import Plans
+from byok.core.run import Pricing
 from byok.core.runner import Runner
 from byok.core.wire import ChatCall
 from byok.ground.clock import Clock
@@ -32,6 +33,7 @@ from byok.services.columns import ColumnSetup, ColumnView, arrange, as_chatbot, 
 from byok.services.conversation_rows import OpenConversation, begin, go_on, name_after, title_of
 from byok.services.conversation_views import Asked, text_of
 from byok.services.history import Memory, read_memory, system_message
+from byok.services.holds import Holds, most_alone
 from byok.services.messages import Ask, Message, message
 from byok.services.readers import check_answers, mine
 
@@ -43,8 +45,11 @@ _ADD_TURN = Prepared(sa.insert(TURNS), columns=("id", "conversation_id", "parent
 class Asking:
     """The way of a message from a page to the runner."""
 
-    def __init__(self, *, db: Database, plans: Plans, routes: FindsRoutes, runner: Runner, clock: Clock) -> None:
+    def __init__(
+        self, *, db: Database, plans: Plans, routes: FindsRoutes, price: Pricing, runner: Runner, clock: Clock
+    ) -> None:
         self._db, self._plans, self._routes, self._runner, self._clock = db, plans, routes, runner, clock
+        self._price = price
 
     def send(self, actor: Actor, sent: Message) -> Asked:
         """See `Conversations.send`."""
@@ -145,12 +150,18 @@ class Asking:
         with self._db.write_core() as connection:
             grant = admit(connection, actor, self._plans)
             route = self._routes.find(connection, grant, model, key_id=key_id)
-            attempt_id = reserve(connection, grant, route, process_id=process_id, at=at)
+            holds = Holds(connection, company_id=grant.company.id, price=self._price, at=at)
+            hold = holds.once(route, most_alone(system, text), parameters)
+            attempt_id = reserve(connection, grant, route, process_id=process_id, at=at, hold=hold)
+        parameters = hold.parameters if hold else parameters
         messages = (*system_message(system), {"role": "user", "content": text})
 
         def anew() -> ChatCall:
             with or_not_sent(), self._db.read() as session:
                 found = self._routes.find(session, admit(session, actor, self._plans), model, key_id=route.key_id)
+                if hold is not None:
+                    now = Holds(session.connection(), company_id=grant.company.id, price=self._price, at=at)
+                    now.check_once(found, hold, hold.tokens_in)
             call = ready(found, messages, parameters)
             return call if isinstance(call, ChatCall) else call()
 
@@ -169,7 +180,7 @@ class Asking:
 
     def _booking(self, connection: sa.Connection, actor: Actor, process_id: UUID) -> Booking:
         grant = admit(connection, actor, self._plans)
-        more: dict[str, Any] = {"db": self._db, "plans": self._plans, "routes": self._routes}
+        more: dict[str, Any] = {"db": self._db, "plans": self._plans, "routes": self._routes, "price": self._price}
         return Booking(connection, actor, grant, process_id=process_id, at=self._clock(), **more)
 
     def _open(
@@ -218,6 +229,7 @@ def _add_turn(connection: sa.Connection, turn: Question, *, repeats: int, bookin
     parts = [{"type": "text", "text": turn.text}]
     row = {"id": turn.turn_id, "conversation_id": turn.conversation_id, "parent_id": turn.parent_id, "parts": parts}
     _ADD_TURN.run(connection, {**row, "repeats": repeats, "created_at": booking.at})
+    booking.holds.asks(turn)
 
 
 def _raise_where_none_goes(booked: Sequence[Booked]) -> None:

@@ -6,7 +6,7 @@ A column that cannot be asked is booked as failed, with the reason, so that it h
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,6 +17,7 @@ from byok.core import ledger
 from byok.core.job import Job
 from byok.core.model_names import ModelName
 from byok.core.plans import Plans
+from byok.core.run import Pricing
 from byok.core.wire import ChatCall
 from byok.ground.db import Database
 from byok.ground.errors import ByokError, NotSentError, PlanUsedUpError
@@ -26,7 +27,9 @@ from byok.ground.tables.types import metadata
 from byok.services.access import Actor, Grant, Reads, admit
 from byok.services.calls import or_not_sent, ready
 from byok.services.columns import ColumnView
+from byok.services.fallbacks import how_to_go_on, reserve_or_fall_back
 from byok.services.history import Memory, read_memory, system_message
+from byok.services.holds import Hold, Holds
 from byok.services.routes import Route
 
 _ADD_ANSWER = Prepared(
@@ -36,10 +39,6 @@ _ADD_ANSWER = Prepared(
         *("state", "error", "created_at", "finished_at"),
     ),
 )
-NO_OWN_KEYS = {
-    True: "Wait for the next month (UTC), or see in API Keys what Pro brings: with own keys you can go on at once.",
-    False: "Wait for the next month (UTC), or ask an admin about the Pro plan: with own keys you can go on at once.",
-}  # by whether an admin asks
 
 
 class FindsRoutes(Protocol):
@@ -80,6 +79,7 @@ class Booking:
 
     Args:
         process_id: the runner's, enlisted.
+        price: what budgets are held by.
     """
 
     def __init__(
@@ -91,12 +91,14 @@ class Booking:
         db: Database,
         plans: Plans,
         routes: FindsRoutes,
+        price: Pricing,
         process_id: UUID,
         at: datetime,
     ) -> None:
         self._connection, self._actor, self.grant = connection, actor, grant
         self._db, self._plans, self._routes = db, plans, routes
-        self._process_id, self.at = process_id, at
+        self._price, self._process_id, self.at = price, process_id, at
+        self.holds = Holds(connection, company_id=grant.company.id, price=price, at=at)
 
     def book(
         self,
@@ -108,30 +110,29 @@ class Booking:
         after: UUID | None = None,
         needs: UUID | None = None,
     ) -> Booked:
-        """Books an answer.
+        """Books an answer: on the column's model, or where that is spent on the one that the chatbot's settings name.
 
         Args:
             memory: what the column saw before.
             after: the answer that must have ended before this one is asked.
             needs: the turn that it is of no use without, where this column did not answer that.
         """
-        answer_id, job, refusal = new_id(), None, None
+        answer_id, job, refusal, asked = new_id(), None, None, column.model
         try:
-            route = self._routes.find(self._connection, self.grant, column.model, key_id=column.key_id)
-            attempt_id = reserve(
+            column, (route, hold, attempt_id) = reserve_or_fall_back(
                 self._connection,
-                self.grant,
-                route,
-                process_id=self._process_id,
-                at=self.at,
+                functools.partial(self._reserve, question, answer_id, memory),
+                company_id=self.grant.company.id,
                 chatbot_id=question.chatbot_id,
-                conversation_id=question.conversation_id,
-                answer_id=answer_id,
+                column=column,
             )
         except ByokError as error:
             refusal = error
         else:
-            anew = functools.partial(self._anew, question, column, key_id=route.key_id, needs=needs)
+            if hold is not None:
+                self.holds.booked(question, column, hold)
+                column = replace(column, parameters=hold.parameters)
+            anew = functools.partial(self._anew, question, column, key_id=route.key_id, needs=needs, hold=hold)
             call: ChatCall | functools.partial[ChatCall] = anew
             if after is None and needs is None:
                 messages = _messages(column.system_prompt, memory, question)
@@ -140,6 +141,8 @@ class Booking:
         ran_with: dict[str, Any] = {"parameters": column.parameters.to_json(), "system_prompt": column.system_prompt}
         # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
         ran_with |= {"model": str(column.model), "key_id": str(column.key_id) if column.key_id else None}
+        if column.model != asked:
+            ran_with["instead_of"] = str(asked)
         row = {"id": answer_id, "turn_id": question.turn_id, "column_id": column.id, "version": version}
         state: dict[str, Any] = {"state": "running", "error": None, "finished_at": None}
         if refusal is not None:
@@ -148,19 +151,46 @@ class Booking:
         _ADD_ANSWER.run(self._connection, row)
         return Booked(answer_id, job, refusal)
 
-    def _anew(self, question: Question, column: ColumnView, *, key_id: UUID | None, needs: UUID | None) -> ChatCall:
+    def _reserve(
+        self, question: Question, answer_id: UUID, memory: Memory, column: ColumnView, instead_of: ModelName | None
+    ) -> tuple[Route, Hold | None, UUID]:
+        """How to call the column's model, what it holds of budgets, and the reserved attempt's id."""
+        route = self._routes.find(self._connection, self.grant, column.model, key_id=column.key_id)
+        hold = self.holds.of(route, question, column, memory)
+        attempt_id = reserve(
+            self._connection,
+            self.grant,
+            route,
+            hold=hold,
+            process_id=self._process_id,
+            at=self.at,
+            chatbot_id=question.chatbot_id,
+            conversation_id=question.conversation_id,
+            answer_id=answer_id,
+            instead_of=instead_of,
+        )
+        return route, hold, attempt_id
+
+    def _anew(
+        self, question: Question, column: ColumnView, *, key_id: UUID | None, needs: UUID | None, hold: Hold | None
+    ) -> ChatCall:
         """The call when its turn has come: the history may be longer by then, and the key gone or the plan another.
 
         Args:
             key_id: of the key that was reserved for it, and that pays: no other one is used, be it the default by now.
+            hold: what it may cost at most, where a budget stands.
 
         Raises:
-            NotSentError: nothing can be asked any more.
+            NotSentError: nothing can be asked any more, or only for more than it holds.
         """
         with or_not_sent(), self._db.read() as session:
             grant = admit(session, self._actor, self._plans)
             route = self._routes.find(session, grant, column.model, key_id=key_id)
-            memory = read_memory(session.connection(), conversation_id=question.conversation_id, column_id=column.id)
+            connection = session.connection()
+            memory = read_memory(connection, conversation_id=question.conversation_id, column_id=column.id)
+            if hold is not None:
+                holds = Holds(connection, company_id=grant.company.id, price=self._price, at=self.at)
+                holds.check(route, hold, question, column, memory)
         before = memory.turns.get(needs) if needs else None
         if needs and not (before and before.text):
             raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
@@ -175,13 +205,19 @@ def reserve(
     *,
     process_id: UUID,
     at: datetime,
+    hold: Hold | None = None,
     chatbot_id: UUID | None = None,
     conversation_id: UUID | None = None,
     answer_id: UUID | None = None,
+    instead_of: ModelName | None = None,
 ) -> UUID:
     """The reserved attempt's id.
 
+    Args:
+        hold: what it holds of the budgets that bind it.
+
     Raises:
+        BudgetReachedError: one of them has less than that left.
         PlanUsedUpError: the month's messages are used up; it says how this company can go on.
     """
     try:
@@ -199,11 +235,12 @@ def reserve(
             key_id=route.key_id,
             key_label=route.key_label,
             key_hint=route.key_hint,
+            budgets=hold.budgets if hold else (),
+            at_most_pico=hold.at_most_pico if hold else None,
+            instead_of=instead_of,
         )
     except PlanUsedUpError as error:
-        if grant.plan.byok:
-            raise
-        raise PlanUsedUpError(error.message, next_step=NO_OWN_KEYS[grant.is_admin]) from None
+        raise PlanUsedUpError(error.message, next_step=how_to_go_on(grant)) from None
 
 
 def _messages(system_prompt: str, memory: Memory, question: Question) -> tuple[dict[str, str], ...]:

@@ -5,16 +5,15 @@ What it cannot know: that a provider answers with another, dearer model than was
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core.price_book import ORIGIN
+from byok.core.price_book import ORIGIN, OWN
 from byok.core.prices import context_window
-from byok.core.provider import Provider
 from byok.core.run import Pricing, storable
 from byok.core.wire import ModelInfo, Usage
 from byok.ground.tables.types import metadata
@@ -37,37 +36,88 @@ def unwritten(to: Collection[UUID] | None = None) -> tuple[Ask, ...]:
     return (Ask(_LONGEST, to=to),)
 
 
+def is_unwritten(ask: Ask) -> bool:
+    """Whether it stands for a message that is still to be written."""
+    return ask.text is _LONGEST
+
+
 def most_tokens(text: str) -> int:
     """The tokens of one message, at most: each stands for one byte of what is sent at least."""
     return len(storable(text).encode()) + FRAME
 
 
-def window(connection: sa.Connection, provider: Provider, model: str, key_id: UUID | None) -> int | None:
+def window(connection: sa.Connection, route: Route) -> int | None:
     """The most tokens that an answer can have where its length is not set: what the model holds at all."""
-    rows = connection.execute(sa.select(MENUS.c.models).where(MENUS.c.key_id == key_id)).scalar() or []
-    row = next((row for row in rows if row["id"] == model), None)
+    rows = connection.execute(sa.select(MENUS.c.models).where(MENUS.c.key_id == route.key_id)).scalar() or []
+    row = next((row for row in rows if row["id"] == route.name.model), None)
     listed = ModelInfo.from_json(row).context if row is not None else None
-    return listed or context_window(provider, model)
+    return listed or context_window(route.provider, route.name.model)
 
 
-def dearest(price: Pricing, route: Route, tokens_in: int, tokens_out: int, *, at: datetime) -> int | None:
-    """What so many tokens can cost at most, in pico-dollars; None where the price is not known."""
+def dearest(
+    price: Pricing,
+    route: Route,
+    tokens_in: int,
+    tokens_out: int,
+    *,
+    company_id: UUID,
+    at: datetime,
+    connection: sa.Connection,
+) -> int | None:
+    """What so many tokens can cost at most, in pico-dollars; None where the price is not known.
+
+    Where a provider sends a figure of its own, that one will hold whatever the company has set: then the dearer of the
+    company's price and the list's is meant.
+    """
     costs: list[int] = []
-    for cached in (None, tokens_in):  # of a few models, what is cached is the dearer part
-        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cached)
-        found = price(route.provider, model=route.name.model, usage=usage, at=at, key_id=route.key_id)
-        if found is None:
-            return None
-        costs.append(found.cost_pico)
-        if found.origin == ORIGIN:  # knows no price of its own for what is cached
-            break
-    return max(costs)
+    for whose in (company_id,) if route.provider.cost_at == "none" else (company_id, None):
+        for cached in (None, tokens_in):  # of a few models, what is cached is the dearer part
+            usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cached)
+            more: dict[str, Any] = {"key_id": route.key_id, "company_id": whose, "connection": connection}
+            found = price(route.provider, model=route.name.model, usage=usage, at=at, **more)
+            if found is None:
+                break
+            costs.append(found.cost_pico)
+            if found.origin in (ORIGIN, OWN):  # knows no price of its own for what is cached
+                break
+    return max(costs, default=None)
 
 
-def still_grows(memory: Memory, leaf: UUID | None) -> bool:
-    """Whether an answer of this branch is still being written: a message waits for it, and is sent with it."""
+def most_before(
+    system_prompt: str,
+    memory: Memory,
+    leaf: UUID | None,
+    *,
+    growing: Mapping[UUID, int] | None = None,
+    counted: Mapping[UUID, int] | None = None,
+) -> int:
+    """The tokens that are sent before a message, at most.
+
+    Args:
+        growing: how long the answers may become that are being written, by their turns; None leaves them out.
+        counted: tokens of answers that are written, by their turns, where they are known to be fewer than the bytes.
+    """
+    total, growing, counted = OPENING + most_tokens(system_prompt), growing or {}, counted or {}
     while leaf is not None and leaf in memory.turns:
-        if memory.turns[leaf].running is not None:
-            return True
-        leaf = memory.turns[leaf].parent_id
-    return False
+        turn, answers = memory.turns[leaf], []
+        if turn.text:
+            answers.append(
+                min(most_tokens(turn.text), counted[leaf] + FRAME) if leaf in counted else most_tokens(turn.text)
+            )
+        if leaf in growing:
+            answers.append(growing[leaf] + FRAME)
+        if answers:
+            total += max(answers) + most_tokens(turn.question)
+        leaf = turn.parent_id
+    return total
+
+
+def running_on(memory: Memory, leaf: UUID | None) -> dict[UUID, UUID]:
+    """Turns of this branch whose answer is still being written, with that answer: what follows waits, and sends it."""
+    found = {}
+    while leaf is not None and leaf in memory.turns:
+        turn = memory.turns[leaf]
+        if turn.running is not None:
+            found[leaf] = turn.running
+        leaf = turn.parent_id
+    return found

@@ -32,7 +32,10 @@ MOST_TOKENS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ChatbotFields:
-    """What an admin sets. `temperature` and `max_tokens` (answer length) are sent only if set."""
+    """What an admin sets. `temperature` and `max_tokens` (answer length) are sent only if set.
+
+    `fallback` answers where the plan is used up for `model`, or a budget is reached; None means to say so and stop.
+    """
 
     name: str
     system_prompt: str = ""
@@ -40,6 +43,8 @@ class ChatbotFields:
     key_id: UUID | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    fallback: ModelName | None = None
+    fallback_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class ChatbotView:
     Attributes:
         model_state: `ok`; `none`: none was chosen; `gone`: it cannot be used, for the reason in `model_reason`.
         key_label: the pinned key's label, None where none is pinned or it is gone.
+        fallback_reason: why the fallback cannot be used; empty where it can, or where none is set.
     """
 
     id: UUID
@@ -64,6 +70,9 @@ class ChatbotView:
     updated_at: datetime
     model_state: Literal["ok", "none", "gone"]
     model_reason: str
+    fallback: ModelName | None
+    fallback_key_id: UUID | None
+    fallback_reason: str
 
 
 class Chatbots:
@@ -136,20 +145,36 @@ class Chatbots:
         others = select(Chatbot.name).where(Chatbot.company_id == grant.company.id, Chatbot.id != row.id)
         if name.casefold() in {other.casefold() for other in session.exec(others).all()}:
             raise InvalidInputError("Another chatbot has that name.", field="name", next_step="Choose another one.")
-        model = str(fields.model) if fields.model else None
-        if fields.model and (model, fields.key_id) != (row.model, row.key_id):
-            gone = self._routes.reason_gone(session, grant, fields.model, key_id=fields.key_id)
-            if gone is not None:
-                raise gone
+        fallback = fields.fallback if fields.model else None
+        self._check(session, grant, fields.model, fields.key_id, before=(row.model, row.key_id))
+        self._check(session, grant, fallback, fields.fallback_key_id, before=(row.fallback_model, row.fallback_key_id))
         row.name, row.system_prompt = name, fields.system_prompt.strip()
-        row.model, row.key_id = model, fields.key_id if model else None
+        row.model, row.key_id = _kept(fields.model, fields.key_id)
+        row.fallback_model, row.fallback_key_id = _kept(fallback, fields.fallback_key_id)
         row.temperature, row.max_tokens = fields.temperature, fields.max_tokens
         session.add(row)
         session.flush()
 
+    def _check(
+        self,
+        session: Session,
+        grant: Grant,
+        model: ModelName | None,
+        key_id: UUID | None,
+        *,
+        before: tuple[str | None, UUID | None],
+    ) -> None:
+        """Refuses a model that cannot be used, unless it stays as it was `before`."""
+        if model and (str(model), key_id) != before:
+            gone = self._routes.reason_gone(session, grant, model, key_id=key_id)
+            if gone is not None:
+                raise gone
+
     def _view(self, session: Session, grant: Grant, row: Chatbot) -> ChatbotView:
         model = ModelName.parse(row.model) if row.model else None
+        fallback = ModelName.parse(row.fallback_model) if row.fallback_model else None
         gone = self._routes.reason_gone(session, grant, model, key_id=row.key_id) if model else None
+        also = self._routes.reason_gone(session, grant, fallback, key_id=row.fallback_key_id) if fallback else None
         pinned = session.get(ApiKey, row.key_id) if row.key_id else None
         return ChatbotView(
             id=row.id,
@@ -165,6 +190,9 @@ class Chatbots:
             updated_at=row.updated_at,
             model_state="none" if model is None else "ok" if gone is None else "gone",
             model_reason="" if gone is None else gone.message,
+            fallback=fallback,
+            fallback_key_id=row.fallback_key_id,
+            fallback_reason="" if also is None else also.message,
         )
 
 
@@ -180,6 +208,20 @@ def _judge(name: str, fields: ChatbotFields) -> None:
         raise InvalidInputError(
             f"The answer length must be between 1 and {MOST_TOKENS:,} tokens, or not set.", field="max_tokens"
         )
+    if fields.model is None or fields.fallback is None:
+        return
+    if fields.fallback == fields.model:
+        raise InvalidInputError("A model cannot answer instead of itself.", field="fallback")
+    if fields.model.source == fields.fallback.source == "plan":
+        raise InvalidInputError(
+            "Both models draw down the plan, so neither can answer when it is used up.",
+            field="fallback",
+            next_step="Choose a model of your own key.",
+        )
+
+
+def _kept(model: ModelName | None, key_id: UUID | None) -> tuple[str | None, UUID | None]:
+    return (str(model), key_id) if model else (None, None)
 
 
 def _own(session: Session, actor: Actor, chatbot_id: UUID) -> Chatbot:

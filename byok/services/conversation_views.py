@@ -85,6 +85,7 @@ class AnswerView:
     Attributes:
         key_id, parameters, system_prompt: with the model, what it ran with.
         note: what it waits for, while it does.
+        instead_of: the model that was asked for, where a chatbot's settings led to this one.
     """
 
     id: UUID
@@ -104,6 +105,7 @@ class AnswerView:
     parameters: Parameters = field(default_factory=Parameters)
     system_prompt: str = ""
     note: str | None = None
+    instead_of: str | None = None
 
     @property
     def running(self) -> bool:

@@ -17,7 +17,7 @@ from byok.core.live import Live
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
 from byok.core.plans import Plans
-from byok.core.run import storable
+from byok.core.run import Pricing, storable
 from byok.core.runner import Runner
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
@@ -53,11 +53,12 @@ class Conversations:
         plans: Plans,
         catalogue: Catalogue,
         routes: FindsRoutes,
+        price: Pricing,
         runner: Runner,
         clock: Clock = utc_now,
     ) -> None:
         self._db, self._plans, self._runner, self._clock = db, plans, runner, clock
-        self._asking = Asking(db=db, plans=plans, routes=routes, runner=runner, clock=clock)
+        self._asking = Asking(db=db, plans=plans, routes=routes, price=price, runner=runner, clock=clock)
         self._threads = Threads(catalogue=catalogue, runner=runner)
 
     def start(

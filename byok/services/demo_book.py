@@ -23,6 +23,7 @@ class Book:
 
     def __init__(self, data: DemoData, *, now: datetime) -> None:
         self._data, self._now, self._process = data, now.astimezone(UTC), new_id()
+        self._keys: dict[str, UUID] = {}
         self._random = Random(f"demo {month_of(now)}")  # noqa: S311 - figures to look at, not secrets
 
     def past(self, company: DemoCompany, *, company_id: UUID, people: list[UUID]) -> Iterator[dict[str, Any]]:
@@ -92,6 +93,7 @@ class Book:
             "provider_id": name.provider_id,
             "model_asked": name.model,
             "model_answered": name.model,
+            "key_id": self._keys.setdefault(row.key_label, new_id()) if row and row.key_label else None,
             "key_label": row.key_label if row else None,
             "key_hint": row.key_hint if row else None,
             "status": "complete",

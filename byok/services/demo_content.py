@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from byok.core.ledger_check import rebuild
 from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.ground.ids import new_id
@@ -52,6 +53,8 @@ def fill(session: Session, data: DemoData, *, plans: Plans, vault: Vault, passwo
     attempts += _conversation(session, data, book, companies, people, chatbots, now)
     session.flush()
     session.execute(sa.insert(Attempt), attempts)
+    for company_id in companies.values():
+        rebuild(session.connection(), company_id=company_id)
 
 
 def _chatbots(session: Session, data: DemoData, companies: dict[str, UUID], now: datetime) -> dict[str, UUID]:

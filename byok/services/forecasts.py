@@ -1,99 +1,38 @@
 """Before anything is sent: who pays for each column, what a run can cost at most, which columns cannot run, and why.
 
 Sends and writes nothing. A bound that cannot be told is None, a dash: where no price is known, or no answer length.
+Under a budget an answer always has a length, and the bound is what will be held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core import ledger
+from byok.core.allowances import plan_used
 from byok.core.catalogue import Catalogue
-from byok.core.model_names import ModelName, Source
+from byok.core.model_names import ModelName
 from byok.core.plans import Plans
 from byok.core.run import Pricing
 from byok.ground.clock import Clock, month_of, utc_now
 from byok.ground.db import Database
-from byok.ground.errors import ByokError, NotFoundError, PlanUsedUpError
-from byok.services import readers
+from byok.ground.errors import ByokError, InvalidInputError
+from byok.services import plan_forecasts, readers
 from byok.services.access import Actor, Grant, admit
-from byok.services.booking import NO_OWN_KEYS, FindsRoutes
-from byok.services.bounds import FRAME, OPENING, dearest, most_tokens, still_grows, unwritten, window
+from byok.services.booking import FindsRoutes
+from byok.services.bounds import is_unwritten, most_before, running_on, unwritten, window
 from byok.services.columns import ColumnSetup
+from byok.services.fallbacks import fallback_of
+from byok.services.forecast_views import Forecast, Outlook
 from byok.services.history import Memory, read_memory
+from byok.services.holds import Holds, answer_length, lengths_of
+from byok.services.looked_at import LookedAt, fits_of
 from byok.services.messages import Ask
-from byok.services.routes import Route
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """One column.
-
-    Attributes:
-        provider: full name.
-        problem: why it cannot run, or cannot in part, with what to do; empty where it can.
-        runs: whether anything of it can be sent.
-        messages: plan messages that it holds.
-        at_most_pico: what an own key's provider can charge at most, in pico-dollars; None where that cannot be told.
-        why_unknown: the reason then.
-    """
-
-    column_id: UUID
-    source: Source
-    provider: str
-    key_hint: str | None = None
-    problem: str = ""
-    runs: bool = True
-    messages: int = 0
-    at_most_pico: int | None = None
-    why_unknown: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """A whole run. `allowance` and `used` are the plan's messages of this month."""
-
-    columns: tuple[Forecast, ...]
-    allowance: int
-    used: int
-
-    @property
-    def messages(self) -> int:
-        """Plan messages that the run holds."""
-        return sum(one.messages for one in self.columns)
-
-    @property
-    def own(self) -> tuple[Forecast, ...]:
-        """The columns that run on own keys."""
-        return tuple(one for one in self.columns if one.source == "byok" and one.runs)
-
-    @property
-    def at_most_pico(self) -> int | None:
-        """What all own keys together can be charged at most; None where it cannot be told of one of them."""
-        known = [one.at_most_pico for one in self.own if one.at_most_pico is not None]
-        return sum(known) if len(known) == len(self.own) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """What a forecast is made of. `before` counts the tokens that are sent with the first of `asks`, at most.
-
-    Attributes:
-        route: None where the column cannot run.
-        tokens_out: the longest answer; None where that is not known.
-        grows: whether an answer that belongs to the history is still being written.
-    """
-
-    blank: Forecast
-    route: Route | None
-    asks: Sequence[Ask]
-    before: int = 0
-    tokens_out: int | None = None
-    grows: bool = False
+from byok.services.other_forecasts import Others, own_forecast
+from byok.services.purses import Purses
 
 
 class Forecasts:
@@ -118,12 +57,14 @@ class Forecasts:
         setups: Sequence[ColumnSetup],
         *,
         conversation_id: UUID | None = None,
+        chatbot_id: UUID | None = None,
         after: UUID | None = None,
         asks: Sequence[Ask] | None = None,
     ) -> Outlook:
         """What asking these columns would come to now.
 
         Args:
+            chatbot_id: of a conversation that is still to be begun; else its own one counts.
             after: the turn on which the first message follows; None means the newest.
             asks: one message after the other; None means `unwritten`.
 
@@ -136,9 +77,11 @@ class Forecasts:
             grant = admit(connection, actor, self._plans)
             if conversation_id is not None:
                 readers.check(connection, readers.mine(actor), conversation_id)
-            month = month_of(self._clock())
-            used = ledger.plan_used(connection, company_id=grant.company.id, month=month)
-            found: list[_Column] = []
+                chatbot_id = readers.chatbot_of(connection, conversation_id)
+            company_id, month = grant.company.id, month_of(self._clock())
+            used = plan_used(connection, company_id=company_id, month=month)
+            holds = Holds(connection, company_id=company_id, price=self._price, at=self._clock())
+            found: list[LookedAt] = []
             for setup in setups:
                 if setup.model is not None:
                     memory = (
@@ -146,22 +89,35 @@ class Forecasts:
                         if conversation_id is not None
                         else Memory({})
                     )
-                    mine = [ask for ask in asks if ask.to is None or setup.id in ask.to]
                     leaf = after or memory.newest
-                    found.append(self._column(connection, grant, setup, setup.model, mine, memory, leaf))
-        # The price list is read from the database as well: not while this session is held.
-        left = max(0, grant.plan.messages - used)
-        held = _held(found, asks, left)
-        return Outlook(
-            tuple(
-                _of_plan(one, grant, held=held[one.blank.column_id], left=left)
+                    one = self._column(connection, grant, setup, setup.model, memory, leaf, holds=holds)
+                    other = fallback_of(connection, company_id=company_id, chatbot_id=chatbot_id, asked=setup.model)
+                    if other is not None and one.route is not None:
+                        also = replace(setup, key_id=other.key_id)
+                        its = self._column(connection, grant, also, other.model, memory, leaf, holds=holds)
+                        one = replace(one, other=its)
+                    found.append(one.asking(asks, holds))
+            bound = [budget for one in found if one.asks for budget in one.budgets]
+            purses = Purses(connection, bound, company_id=company_id, month=month)
+            warnings = purses.warnings()
+            fits = least = fits_of(found, asks, purses)
+            if any(one.refusal for one in fits.values()) and all(map(is_unwritten, asks)):
+                short = [replace(ask, text="x") for ask in asks]
+                brief = [one.asking(short, holds) for one in found]
+                least = fits_of(brief, short, Purses(connection, bound, company_id=company_id, month=month))
+            left = max(0, grant.plan.messages - used)
+            held = plan_forecasts.held(found, asks, left)
+            told = {
+                one.blank.column_id: plan_forecasts.of_plan(one, grant, held=sum(held[one.blank.column_id]), left=left)
                 if one.blank.source == "plan"
-                else self._own(one)
+                else own_forecast(one, fits[one.blank.column_id], least[one.blank.column_id])
                 for one in found
-            ),
-            grant.plan.messages,
-            used,
-        )
+            }
+            others = Others(connection, grant, company_id=company_id, month=month, held=held, left=left)
+            for one in found:
+                key = one.blank.column_id
+                told[key] = others.with_other(one, told[key], fits[key], least[key])
+        return Outlook(tuple(told.values()), grant.plan.messages, used, warnings)
 
     def _column(
         self,
@@ -169,75 +125,26 @@ class Forecasts:
         grant: Grant,
         setup: ColumnSetup,
         name: ModelName,
-        asks: Sequence[Ask],
         memory: Memory,
         leaf: UUID | None,
-    ) -> _Column:
-        blank = Forecast(setup.id, name.source, self._provider(name))
+        *,
+        holds: Holds,
+    ) -> LookedAt:
+        blank = Forecast(setup.id, name.source, self._catalogue.name_of(name.provider_id))
         try:
             route = self._routes.find(connection, grant, name, key_id=setup.key_id)
         except ByokError as error:
-            return _Column(replace(blank, problem=str(error), runs=False), None, asks)
+            return LookedAt(name, replace(blank, problem=str(error), runs=False), None)
         blank = replace(blank, key_hint=route.key_hint)
-        tokens_out = setup.parameters.max_tokens
+        budgets, tokens_out = holds.binding(route), setup.parameters.max_tokens
+        growing: dict[UUID, int] = {}
         if tokens_out is None and name.source == "byok":
-            tokens_out = window(connection, route.provider, name.model, route.key_id)
-        said = [setup.system_prompt, *(m["content"] for m in memory.messages(leaf))]
-        before = OPENING + sum(map(most_tokens, said))
-        return _Column(blank, route, asks, before, tokens_out, grows=still_grows(memory, leaf))
-
-    def _own(self, column: _Column) -> Forecast:
-        blank, route = column.blank, column.route
-        if route is None or not column.asks:
-            return blank if route is None else replace(blank, at_most_pico=0)
-        if column.tokens_out is None:
-            return replace(blank, why_unknown="no answer length is set")
-        if column.grows:
-            return replace(blank, why_unknown="the last answer still grows")
-        cost, before = 0, column.before
-        for ask in column.asks:
-            before += most_tokens(ask.text)
-            one = dearest(self._price, route, before, column.tokens_out, at=self._clock())
-            if one is None:
-                return replace(blank, why_unknown="its price is not known")
-            cost += one * ask.repeats
-            before += column.tokens_out + FRAME  # the answer is part of what the next one is asked with
-        return replace(blank, at_most_pico=cost)
-
-    def _provider(self, name: ModelName) -> str:
-        try:
-            return self._catalogue.get(name.provider_id).name
-        except NotFoundError:
-            return name.provider_id
-
-
-def _held(columns: Sequence[_Column], asks: Sequence[Ask], left: int) -> dict[UUID, int]:
-    """How many plan messages each column gets, in the order in which they are reserved: message by message."""
-    held = {one.blank.column_id: 0 for one in columns}
-    on_plan = [one for one in columns if one.blank.source == "plan" and one.route is not None]
-    for ask in asks:
-        for one in on_plan:
-            if ask in one.asks:
-                taken = min(ask.repeats, left)
-                held[one.blank.column_id] += taken
-                left -= taken
-    return held
-
-
-def _of_plan(column: _Column, grant: Grant, *, held: int, left: int) -> Forecast:
-    """Of a column on the plan.
-
-    Args:
-        left: of the month's messages, before any column.
-    """
-    wanted = sum(ask.repeats for ask in column.asks)
-    if column.route is None or held == wanted:
-        return replace(column.blank, messages=held)
-    if held:
-        are = "message is" if held == 1 else "messages are"
-        problem = f"Only {held} of {wanted} can be asked: {held} plan {are} left."
-        return replace(column.blank, messages=held, problem=problem)
-    by_others = ", by the columns before it as well" if left else ""
-    next_step = PlanUsedUpError.default_next_step if grant.plan.byok else NO_OWN_KEYS[grant.is_admin]
-    problem = f"This month's {grant.plan.messages:,} plan messages are used up{by_others}. {next_step}"
-    return replace(column.blank, problem=problem, runs=False)
+            tokens_out = answer_length(connection, route) if budgets else window(connection, route)
+        if budgets:
+            try:
+                growing = lengths_of(connection, running_on(memory, leaf))
+            except InvalidInputError as error:
+                return LookedAt(name, replace(blank, problem=str(error), runs=False), None)
+        before = most_before(setup.system_prompt, memory, leaf, growing=growing)
+        grows = not budgets and bool(running_on(memory, leaf))
+        return LookedAt(name, blank, route, before, tokens_out, grows, budgets)

@@ -27,7 +27,7 @@ class ModelChoice:
         label: what the model is called; `about` is one remark on it, mostly empty.
         context: in tokens; prices in USD for a million tokens. None where unknown.
         state: `retired`: its day has passed, or it is no longer in the list; `stale`: the list could not be fetched
-            again lately.
+            again lately; `used up`: it is a standard model, and this month's plan messages are.
         group: the heading it stands under.
     """
 
@@ -44,7 +44,7 @@ class ModelChoice:
     price_in: Decimal | None
     price_out: Decimal | None
     retires: date | None
-    state: Literal["ok", "retired", "stale"]
+    state: Literal["ok", "retired", "stale", "used up"]
     group: str
 
 

@@ -7,11 +7,13 @@ members the label and hint of a key, and nothing else of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC
 from uuid import UUID
 
 from sqlmodel import Session, select
 
+from byok.core.allowances import plan_used
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LABEL, LocalModel
 from byok.core.loop import LoopThread
@@ -19,12 +21,13 @@ from byok.core.model_names import ModelName
 from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.core.wire import ModelInfo, Wire
-from byok.ground.clock import Clock, utc_now
+from byok.ground.clock import Clock, month_of, utc_now
 from byok.ground.db import Database
 from byok.ground.errors import NotFoundError
 from byok.ground.settings import Settings
 from byok.ground.tables import ApiKey, ModelMenu
 from byok.services.access import Actor, Grant, admit
+from byok.services.fallbacks import how_to_go_on
 from byok.services.key_use import KeyUse
 from byok.services.model_choices import Menu, MenuKey, ModelChoice
 from byok.services.model_menus import FETCHING, ModelMenus
@@ -58,9 +61,14 @@ class Models:
             grant = admit(session, actor, self._plans)
             choices = list(self._standard(session, grant))
             notes = [] if self._local.installed else [self._local.missing]
+            if any(choice.state == "used up" for choice in choices):
+                notes.append(f"Standard models: this month's plan messages are used up. {how_to_go_on(grant)}")
             usable: list[MenuKey] = []
             due: list[ApiKey] = []
-            for provider, key, menu in self._keys(session, grant) if grant.plan.byok else ():
+            keys = self._keys(session, grant)
+            if keys and not grant.plan.byok:
+                notes.append(_why_none(grant))
+            for provider, key, menu in keys if grant.plan.byok else ():
                 opens = self._use.opens(key)
                 note = _note(provider, key, menu, opens=opens)
                 if note:
@@ -97,11 +105,13 @@ class Models:
         return self._menus.fetch(key)
 
     def _standard(self, session: Session, grant: Grant) -> Iterator[ModelChoice]:
+        used = plan_used(session.connection(), company_id=grant.company.id, month=month_of(self._clock()))
         for text in grant.plan.models:
             name = ModelName.parse(f"plan:{text}")
             if self._routes.reason_gone(session, grant, name) is None:
                 provider = self._catalogue.get(name.provider_id)
-                yield self._choice(name, provider, ModelInfo(name.model, name.model), key=None, stale=False)
+                choice = self._choice(name, provider, ModelInfo(name.model, name.model), key=None, stale=False)
+                yield choice if used < grant.plan.messages else replace(choice, state="used up")
 
     def _keys(self, session: Session, grant: Grant) -> list[tuple[Provider, ApiKey, ModelMenu | None]]:
         """The company's keys with their lists: by provider, the default one first."""
@@ -137,6 +147,12 @@ class Models:
             state="retired" if retired else "stale" if stale else "ok",
             group=f"Your key · {provider.name}" if key else "Plan",
         )
+
+
+def _why_none(grant: Grant) -> str:
+    """Why the models of keys that are there cannot be chosen."""
+    kept = f"own keys are not part of the {grant.plan.name} plan. Yours are kept, sealed, and come back with Pro."
+    return f"Models of your own keys: {kept}"
 
 
 def _menu_key(provider: Provider, key: ApiKey, menu: ModelMenu | None) -> MenuKey:

@@ -44,6 +44,12 @@ def check(connection: sa.Connection, which: sa.ColumnElement[bool], conversation
         raise NotFoundError("There is no such conversation.")
 
 
+def chatbot_of(connection: sa.Connection, conversation_id: UUID) -> UUID | None:
+    """The chatbot that a conversation belongs to; None where it has none."""
+    found: UUID | None = connection.execute(sa.select(_c.chatbot_id).where(_c.id == conversation_id)).scalar()
+    return found
+
+
 def check_answers(connection: sa.Connection, which: sa.ColumnElement[bool], answer_ids: Collection[UUID]) -> None:
     """The same for answers: all of them, or none."""
     wanted = (

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import AnswerView, ReceiptView, ThreadView, TurnView
+from byok.services.fallbacks import told
 from byok.services.numbers import numbers_of
 from byok.services.run_file import RunAnswer, RunColumn, RunFile, RunNumbers, RunPrice, RunTurn, prompt_hash, text_hash
 from byok.services.spreadsheet import Cell, to_csv
@@ -22,7 +23,7 @@ _LINE = re.compile(r"\r\n|\r|\n")  # what ends a line of Markdown
 CSV_HEAD = (
     *("Turn", "Question", "Column", "Version", "Model", "Answered by", "Parameters", "State", "Finish reason"),
     *("Paid by", "First token (ms)", "Duration (ms)", "Tokens/s", "Tokens in", "Tokens out", "Tokens reasoning"),
-    *("Estimated cost (USD)", "Price origin", "Price date", "Error"),
+    *("Estimated cost (USD)", "Price origin", "Price date", "Error", "Instead of"),
 )
 
 
@@ -98,6 +99,7 @@ def _answer(answer: AnswerView, column: int, said: list[str]) -> RunAnswer:
         provider=receipt.provider if receipt else None,
         model_answered=receipt.model_answered if receipt else None,
         paid_by=None if receipt is None else "own key" if receipt.source == "byok" else "plan",
+        instead_of=answer.instead_of,
         started_at=_moment(answer.created_at) or "",
         finished_at=_moment(answer.finished_at),
         numbers=RunNumbers(
@@ -148,6 +150,9 @@ def _lines(run: RunFile) -> Iterator[str]:
         for answer in turn.answers:
             again = f", version {answer.version}" if answer.version > 1 else ""
             yield from (f"### Column {answer.column}{again}: {_plain(answer.model)}", "", _receipt(answer), "")
+            if answer.instead_of:
+                words = told(answer.model, asked=answer.instead_of, done=bool(answer.text) or answer.state == "running")
+                yield from (_plain(words), "")
             if answer.text:
                 yield from (*_quotation(answer.text), "")
             if answer.error:
@@ -197,6 +202,7 @@ def _rows(run: RunFile) -> Iterator[tuple[Cell, ...]]:
                 *(settings, answer.state, answer.finish_reason, answer.paid_by),
                 *(n.ttft_ms, n.duration_ms, n.tokens_per_s, n.tokens_in, n.tokens_out, n.tokens_reasoning),
                 *(n.cost_usd, price.origin if price else None, price.date if price else None, answer.error),
+                answer.instead_of,
             )
 
 

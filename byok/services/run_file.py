@@ -23,12 +23,22 @@ from byok.services.messages import LONGEST, MOST_REPEATS, MOST_TURNS, Ask
 FORMAT: Final = "aimy-byok-run"
 LARGEST: Final = 50 * 1024 * 1024  # bytes of a file that is opened
 LONGEST_WORD: Final = 200  # characters that a refusal quotes of a file
+
+
+def _a_name(text: str) -> str:
+    try:
+        return str(ModelName.parse(text))
+    except InvalidInputError as error:
+        raise ValueError(error.message) from None
+
+
 # Bounded by what the ledger can keep, so that whoever opens a file can count with its figures.
 Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Number = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Rate = Annotated[Decimal, Field(ge=0, lt=10**23, decimal_places=1)]
 Money = Annotated[Decimal, Field(ge=0, le=Decimal(2**63 - 1).scaleb(-12), decimal_places=12)]
 Said = Annotated[str, AfterValidator(storable)]
+Name = Annotated[str, AfterValidator(_a_name)]
 
 
 class _Part(BaseModel):
@@ -38,17 +48,9 @@ class _Part(BaseModel):
 class _Settings(_Part):
     """A model and how it is asked."""
 
-    model: str
+    model: Name
     parameters: dict[str, Any] = Field(default_factory=dict)
     system_prompt: Said = Field(default="", max_length=LONGEST_PROMPT)
-
-    @field_validator("model")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        try:
-            return str(ModelName.parse(value))
-        except InvalidInputError as error:
-            raise ValueError(error.message) from None
 
     @field_validator("parameters")
     @classmethod
@@ -91,6 +93,7 @@ class RunPrice(_Part):
 class RunAnswer(_Settings):
     """One version of a column's answer. `paid_by` is `own key`, `plan`, or null where nothing was sent.
 
+    `instead_of` is the model that was asked for, where a chatbot's settings led to another: `model` is that one.
     `prompt_sha256` is of what the person put in: see `prompt_hash`. `text_sha256` is of the answer's text.
     """
 
@@ -104,6 +107,7 @@ class RunAnswer(_Settings):
     provider: str | None = None
     model_answered: str | None = None
     paid_by: Literal["own key", "plan"] | None = None
+    instead_of: Name | None = None
     started_at: str
     finished_at: str | None = None
     numbers: RunNumbers
@@ -230,14 +234,9 @@ def prompt_hash(settings: _Settings | ColumnSetup, messages: Sequence[str]) -> s
     The models' own answers are not part of it, so that a run anew has the same one.
     """
     parameters = settings.parameters if isinstance(settings, _Settings) else settings.parameters.to_json()
-    whole = {
-        "messages": list(messages),
-        "model": str(settings.model),
-        "parameters": parameters,
-        "system_prompt": settings.system_prompt,
-    }
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text_hash(text)
+    whole = {"messages": list(messages), "model": str(settings.model), "parameters": parameters}
+    whole["system_prompt"] = settings.system_prompt
+    return text_hash(json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def _quoted(words: str) -> str:

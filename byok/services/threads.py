@@ -15,7 +15,6 @@ from byok.core.catalogue import Catalogue
 from byok.core.live import Live
 from byok.core.parameters import Parameters
 from byok.core.runner import Runner
-from byok.ground.errors import NotFoundError
 from byok.ground.tables.types import metadata
 from byok.services.columns import columns_of
 from byok.services.conversation_views import (
@@ -139,18 +138,15 @@ class Threads:
             parameters=Parameters.of(ran_with.get("parameters") or {}),
             system_prompt=ran_with.get("system_prompt") or "",
             note=note,
+            instead_of=ran_with.get("instead_of"),
         )
 
     def _receipt(self, row: Any) -> ReceiptView | None:
         if row["attempt_id"] is None:
             return None
-        return receipt_view(row, provider=self._provider(row["provider_id"]), finish_reason=row["finish_reason"])
-
-    def _provider(self, provider_id: str) -> str:
-        try:
-            return self._catalogue.get(provider_id).name
-        except NotFoundError:
-            return provider_id
+        return receipt_view(
+            row, provider=self._catalogue.name_of(row["provider_id"]), finish_reason=row["finish_reason"]
+        )
 
 
 def _conversation(row: Any, reader: UUID | None) -> ConversationView:

@@ -1,115 +1,51 @@
-"""A month's usage: one row a provider, own keys beside the plan, and the line that adds up.
+"""Usage of a period: one row a provider, a day or a month, own keys beside the plan; each row in its parts.
 
-Members see their own, admins and the operator the company's. An unknown figure stays None and shows as a dash.
+Members see their own, admins and the operator the company's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
+from uuid import UUID
 
-from byok.core import ledger
+import sqlalchemy as sa
+
+from byok.core.allowances import plan_used
 from byok.core.catalogue import Catalogue
-from byok.core.ledger_figures import Figures, month_rows, months
+from byok.core.ledger_figures import Dimension, Figures, changes, figures, months
 from byok.core.plans import Plans
-from byok.ground.clock import Clock, month_of, utc_now
+from byok.ground.clock import Clock, day_of, month_of, utc_now
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError
-from byok.services.access import Actor, admit
-from byok.services.usage_csv import table_csv
+from byok.services.access import Actor, Grant, admit
+from byok.services.attempts import AttemptList, AttemptView, attempts
+from byok.services.pace import Pace, pace
+from byok.services.periods import By, Period, named
+from byok.services.usage_csv import attempts_csv
+from byok.services.usage_names import Split, part_names
+from byok.services.usage_table import UsageRow, UsageTable
 
-PICO = Decimal(10) ** -12
+Rows = Literal["provider", "day", "month"]
+PARTS: Mapping[Split, Dimension] = {
+    "provider": "provider_id",
+    "model": "model",
+    "key": "key_id",
+    "person": "person_id",
+    "chatbot": "chatbot_id",
+}
+NOTHING = Figures()
 
 
 @dataclass(frozen=True, slots=True)
-class UsageRow:
-    """One provider: what went over own keys, and what over the plan. `provider` is its full name."""
+class Step:
+    """A day or month of a chart. `byok` and `plan` add up what the step's attempts came to."""
 
-    provider_id: str
-    provider: str
+    name: str
     byok: Figures
     plan: Figures
-
-    @property
-    def answers(self) -> int:
-        """Answered BYOK requests and plan messages."""
-        return self.byok.answered + self.plan.answered
-
-
-@dataclass(frozen=True, slots=True)
-class UsageTable:
-    """A month `YYYY-MM` (UTC).
-
-    Attributes:
-        own: whether only the actor's own usage is in the rows; the allowance is always the company's.
-        allowance: plan messages a month. `used`: answered ones and open reservations of the whole company.
-    """
-
-    month: str
-    own: bool
-    rows: tuple[UsageRow, ...]
-    total: UsageRow
-    allowance: int
-    used: int
-    plan_name: str
-    plan_sample: bool
-    running_month: str
-
-    @property
-    def current(self) -> bool:
-        """Whether it is the month that runs, so that something may be left of its allowance."""
-        return self.month == self.running_month
-
-    @property
-    def left(self) -> int:
-        """Plan messages left of the month's allowance; never below 0, e.g. after a downgrade."""
-        return max(0, self.allowance - self.used)
-
-    @property
-    def sample(self) -> bool:
-        """Whether the demo's sample attempts are among the figures."""
-        return self.total.byok.samples + self.total.plan.samples > 0
-
-    @property
-    def line(self) -> str:
-        """The line that adds up."""
-        byok, plan = self.total.byok.answered, self.total.plan.answered
-        own, messages, answers = _many(byok, "answered BYOK request"), _many(plan, "plan message"), self.total.answers
-        return f"{own} + {messages} = {_many(answers, 'answer')}"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the figures should know, each in a sentence."""
-        both = self.total.byok + self.total.plan
-        unpriced, priced = self.total.byok.unpriced, self.total.byok.cost_pico is not None
-        unpriced_so = "the cost is at least the total shown." if priced else "what it cost is not known here."
-        found = (
-            (unpriced, f"{_many(unpriced, 'call')} unpriced: {unpriced_so}"),
-            (
-                both.uncounted,
-                f"{_many(both.uncounted, 'call')} without token counts: the tokens are at least those shown.",
-            ),
-            (
-                both.open,
-                f"{_many(both.open, 'call')} still open: in no figure until it ends, but a plan message is held.",
-            ),
-            (both.unanswered, f"{_many(both.unanswered, 'call')} stopped or cut off before any text: counted nowhere."),
-        )
-        return tuple(sentence for count, sentence in found if count)
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape that `byok usage --json` prints. Costs are strings of USD; what is unknown is null."""
-        return {
-            "month": self.month,
-            "rows": [{"provider": row.provider_id, **_json(row)} for row in self.rows],
-            "total": _json(self.total),
-            "allowance": {"messages": self.allowance, "used": self.used},
-        }
-
-    def csv(self) -> bytes:
-        """The table as on the screen, as UTF-8 CSV that a spreadsheet can open safely."""
-        return table_csv(self)
 
 
 class Usage:
@@ -119,7 +55,7 @@ class Usage:
         self._db, self._plans, self._catalogue, self._clock = db, plans, catalogue, clock
 
     def month(self, actor: Actor, month: str | None = None) -> UsageTable:
-        """The usage of a month.
+        """The usage of a month by provider.
 
         Args:
             month: `YYYY-MM`; None means the current one (UTC).
@@ -127,33 +63,86 @@ class Usage:
         Raises:
             InvalidInputError: that is no month.
         """
-        month = month_of(self._clock()) if month is None else _checked(month)
+        return self.table(actor, Period.month(month_of(self._clock()) if month is None else month))
+
+    def table(self, actor: Actor, period: Period, *, rows: Rows = "provider", split: Split | None = None) -> UsageTable:
+        """The usage of a period.
+
+        Args:
+            rows: what a row is.
+            split: what the parts of a row are; None means that it has none. A provider is no part of itself.
+        """
+        split = None if rows == split else split
+        head: Dimension = "provider_id" if rows == "provider" else "day"
+        by: list[Dimension] = [head, "source"] + ([PARTS[split]] if split else [])
+        running = month_of(self._clock())
         with self._db.read() as session:
-            grant = admit(session, actor, self._plans)
-            connection, company_id = session.connection(), grant.company.id
-            person_id = None if grant.is_admin else actor.person_id
-            figures = month_rows(connection, company_id=company_id, month=month, person_id=person_id)
-            used = ledger.plan_used(connection, company_id=company_id, month=month)
-        names = {provider.id: provider.name for provider in self._catalogue.all()}
-        order = {provider_id: place for place, provider_id in enumerate(names)}
-        ids = sorted({provider_id for provider_id, _ in figures}, key=lambda one: (order.get(one, len(order)), one))
-        none = Figures()
-        rows = tuple(
-            UsageRow(one, names.get(one, one), figures.get((one, "byok"), none), figures.get((one, "plan"), none))
-            for one in ids
-        )
-        total = UsageRow("", "Total", sum((row.byok for row in rows), none), sum((row.plan for row in rows), none))
+            connection, grant = session.connection(), admit(session, actor, self._plans)
+            found = self._figures(connection, grant, actor, by, period)
+            month = period.as_month or running
+            used = plan_used(connection, company_id=grant.company.id, month=month)
+            tails = {key[2] for key in found} if split else set()
+            names = self._called() if split == "provider" else {}
+            if split and split != "provider":
+                names = part_names(connection, split, tails, company_id=grant.company.id, period=period)
+        if rows != "provider":
+            found = _stepped(found, rows)
+        lines = list(self._lines(rows, split, found, names))
+        byok, plan = (sum((getattr(line, source) for line in lines), NOTHING) for source in ("byok", "plan"))
         return UsageTable(
-            month=month,
+            period=period,
             own=not grant.is_admin,
-            rows=rows,
-            total=total,
+            rows=tuple(lines),
+            total=UsageRow("", "Total", byok, plan),
             allowance=grant.plan.messages,
             used=used,
             plan_name=grant.plan.name,
             plan_sample=grant.plan.sample,
-            running_month=month_of(self._clock()),
+            running_month=running,
+            split=split or "",
+            message_pico=grant.plan.message_pico,
         )
+
+    def steps(self, actor: Actor, period: Period, *, by: By) -> list[Step]:
+        """What each day or month came to, in order, those without any attempt as well."""
+        with self._db.read() as session:
+            grant = admit(session, actor, self._plans)
+            found = self._figures(session.connection(), grant, actor, ["day", "source"], period)
+        sums = _stepped(found, by)
+        return [
+            Step(step, sums.get((step, "byok"), NOTHING), sums.get((step, "plan"), NOTHING))
+            for step in period.steps(by)
+        ]
+
+    def pace(self, actor: Actor) -> Pace:
+        """How much of this month's allowance is used, and where that leads. Always the company's."""
+        now = self._clock()
+        with self._db.read() as session:
+            grant = admit(session, actor, self._plans)
+            used = plan_used(session.connection(), company_id=grant.company.id, month=month_of(now))
+        return pace(used, grant.plan.messages, now=now)
+
+    def attempts(
+        self, actor: Actor, period: Period, *, where: Mapping[str, Any] | None = None, limit: int = 100
+    ) -> AttemptList:
+        """The attempts behind a figure, the newest first.
+
+        Args:
+            where: values of dimensions, as a row of the table has them, and `which`: see `services.attempts.WHICH`.
+
+        Raises:
+            InvalidInputError: there is no such dimension, or a value is none of its kind.
+        """
+        with self._attempts(actor, period, where, limit) as found:
+            rows = tuple(islice(found, limit))
+            return AttemptList(rows, next(found, None) is not None)
+
+    def attempts_csv(
+        self, actor: Actor, period: Period, *, where: Mapping[str, Any] | None = None, limit: int
+    ) -> tuple[bytes, bool]:
+        """The same as a CSV file, and whether there are more; never all of them in memory but as text."""
+        with self._attempts(actor, period, where, limit) as found:
+            return attempts_csv(islice(found, limit)), next(found, None) is not None
 
     def months(self, actor: Actor) -> list[str]:
         """The months that have usage, newest first; the current one always among them."""
@@ -168,46 +157,86 @@ class Usage:
         with self._db.read() as session:
             grant = admit(session, actor, self._plans)
             month = month_of(self._clock())
-            used = ledger.plan_used(session.connection(), company_id=grant.company.id, month=month)
+            used = plan_used(session.connection(), company_id=grant.company.id, month=month)
             return grant.plan.messages, used
 
+    def version(self, actor: Actor) -> int:
+        """A number that changes when an attempt of the company of the last days begins or ends. Very cheap."""
+        with self._db.read() as session:
+            company_id = admit(session, actor, self._plans).company.id
+            return changes(session.connection(), company_id=company_id, today=day_of(self._clock()))
 
-def usd(cost_pico: int | None) -> str | None:
-    """Pico-dollars as an exact decimal number of USD without an exponent, at least six places; None stays None."""
-    if cost_pico is None:
-        return None
-    whole, _, places = f"{cost_pico * PICO:f}".partition(".")
-    return f"{whole}.{places.rstrip('0').ljust(6, '0')}"
+    @contextmanager
+    def _attempts(
+        self, actor: Actor, period: Period, where: Mapping[str, Any] | None, limit: int
+    ) -> Iterator[Iterator[AttemptView]]:
+        """One more than `limit`, where there are."""
+        with self._db.read() as session:
+            grant = admit(session, actor, self._plans)
+            found = attempts(
+                session.connection(),
+                period,
+                where or {},
+                company_id=grant.company.id,
+                person_id=None if grant.is_admin else actor.person_id,
+                providers=self._called(),
+                limit=limit + 1,
+            )
+            with closing(found):
+                yield found
+
+    def _figures(
+        self, connection: sa.Connection, grant: Grant, actor: Actor, by: list[Dimension], period: Period
+    ) -> dict[tuple[Any, ...], Figures]:
+        person_id: UUID | None = None if grant.is_admin else actor.person_id
+        first, last = period.first, period.last
+        return figures(connection, by, company_id=grant.company.id, first=first, last=last, person_id=person_id)
+
+    def _called(self) -> dict[Any, str]:
+        """The providers' full names by their ids, in the order of the catalogue."""
+        return {provider.id: provider.name for provider in self._catalogue.all()}
+
+    def _lines(
+        self, rows: Rows, split: Split | None, found: Mapping[tuple[Any, ...], Figures], names: Mapping[Any, str]
+    ) -> Iterator[UsageRow]:
+        called = self._called()
+        place = {provider_id: place for place, provider_id in enumerate(called)}
+        heads: dict[str, dict[tuple[Any, ...], Figures]] = {}
+        for (head, *rest), one in found.items():
+            heads.setdefault(head, {})[tuple(rest)] = one
+        for head in sorted(heads, key=lambda one: (place.get(one, len(place)), one)):
+            mine = heads[head]
+            where: dict[str, Any] = {"provider_id" if rows == "provider" else rows: head}
+            byok, plan = (_sum(mine, source) for source in ("byok", "plan"))
+            parts = _parts(mine, where, PARTS[split], names) if split else ()
+            yield UsageRow(head, called.get(head, head), byok, plan, where, parts)
 
 
-def _json(row: UsageRow) -> dict[str, Any]:
-    byok, plan = row.byok, row.plan
-    return {
-        "byok": {
-            "requests": byok.requests,
-            "answered": byok.answered,
-            "tokens_in": byok.tokens_in,
-            "tokens_out": byok.tokens_out,
-            "cost": usd(byok.cost_pico),
-            "unpriced": byok.unpriced,
-            "errors": byok.errors,
-        },
-        "plan": {
-            "messages": plan.answered,
-            "tokens_in": plan.tokens_in,
-            "tokens_out": plan.tokens_out,
-            "errors": plan.errors,
-        },
-    }
+def _sum(found: Mapping[tuple[Any, ...], Figures], source: str) -> Figures:
+    return sum((one for key, one in found.items() if key[0] == source), NOTHING)
 
 
-def _checked(month: str) -> str:
-    year, dash, number = month.partition("-")
-    if len(year) == 4 and dash and len(number) == 2 and (year + number).isdecimal() and month.isascii():  # noqa: SIM102
-        if 1 <= int(number) <= 12:
-            return month
-    raise InvalidInputError(f"{month!r} is not a month.", field="month", next_step="Write it as 2026-11.")
+def _parts(
+    found: Mapping[tuple[Any, ...], Figures], where: Mapping[str, Any], dimension: Dimension, names: Mapping[Any, str]
+) -> tuple[UsageRow, ...]:
+    """The largest first."""
+    made = [
+        UsageRow(
+            str(tail or ""),
+            names.get(tail, str(tail)),
+            found.get(("byok", tail), NOTHING),
+            found.get(("plan", tail), NOTHING),
+            {**where, dimension: tail},
+        )
+        for tail in {key[1] for key in found}
+    ]
+    return tuple(sorted(made, key=lambda one: (-one.answers, -(one.byok + one.plan).attempts, one.name, one.id)))
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _stepped(found: Mapping[tuple[Any, ...], Figures], by: By) -> dict[tuple[Any, ...], Figures]:
+    """With the names of steps for the days that stand first."""
+    sums: dict[tuple[Any, ...], Figures] = {}
+    for (day, *rest), one in found.items():
+        key = (named(day, by), *rest)
+        sums[key] = sums.get(key, NOTHING) + one
+    return sums

@@ -17,6 +17,7 @@ COMPANY = ("--company", "northwind-labs")
 
 
 @pytest.mark.skipif(not LocalModel(home=Path()).installed, reason="the built-in model is not installed")
+@pytest.mark.slow  # each of its steps is quick in the files beside this one, against a server of the tests' own
 @pytest.mark.timeout(240)
 def test_a_key_is_tested_added_used_counted_and_deleted(byok_process: Byok, tmp_path: Path) -> None:
     home = tmp_path / "home"

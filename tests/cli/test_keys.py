@@ -96,3 +96,11 @@ def test_models_of_own_keys_are_listed_by_the_name_that_chat_takes(byok: Byok, a
         ("byok:loop/small", "Main")
     }
     assert "byok:loop/small" in byok("models", "--company", acme).out
+
+
+def test_the_models_of_a_key_can_be_chosen_until_it_is_deleted(byok: Byok, acme: str) -> None:
+    before = [row["model"] for row in byok("models", "--company", acme, "--json").json]
+    assert "byok:loop/small" in before
+    assert byok("key", "delete", "--company", acme, "Main", "--json").status == 0
+    after = [row["model"] for row in byok("models", "--company", acme, "--json").json]
+    assert after == [model for model in before if model.startswith("plan:")] != []

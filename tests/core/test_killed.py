@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from byok.core import ledger
+from byok.core import allowances
 from byok.core.leases import LEASE, sweep
 from byok.ground.clock import month_of, utc_now
 from byok.ground.db import Database
@@ -44,7 +44,7 @@ def test_a_killed_process_leaves_its_text_and_one_settled_attempt(any_db: Databa
     assert rows(any_db, "process_lease") == []
     with any_db.read() as session:
         month = month_of(attempt["reserved_at"])
-        assert ledger.plan_used(session.connection(), company_id=attempt["company_id"], month=month) == 1
+        assert allowances.plan_used(session.connection(), company_id=attempt["company_id"], month=month) == 1
 
 
 @pytest.mark.slow
@@ -67,4 +67,4 @@ def test_of_several_columns_each_keeps_its_text_up_to_the_last_second(any_db: Da
     }
     with any_db.read() as session:
         month, company_id = month_of(attempts[0]["reserved_at"]), attempts[0]["company_id"]
-        assert ledger.plan_used(session.connection(), company_id=company_id, month=month) == 4
+        assert allowances.plan_used(session.connection(), company_id=company_id, month=month) == 4

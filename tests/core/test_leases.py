@@ -47,9 +47,10 @@ def test_an_attempt_that_died_before_any_text_does_not_count_as_answered(any_db:
 
 
 def test_a_living_process_is_left_alone(any_db: Database, loop: LoopThread) -> None:
-    other = Lease(db=any_db, loop=loop, what="command")
+    begun = utc_now()
+    other = Lease(db=any_db, loop=loop, what="command", clock=lambda: begun)
     Author(any_db).reserve(other.start())
-    assert sweep(any_db, utc_now() + LEASE - timedelta(seconds=1)) == 0
+    assert sweep(any_db, begun + LEASE - timedelta(seconds=1)) == 0
     assert row(any_db, "attempt")["status"] == "reserved"
     assert row(any_db, "answer")["state"] == "running"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import pytest
 
 from byok.core import ledger
 from byok.core.ledger import Outcome
-from byok.core.ledger_figures import Figures, month_rows, months
+from byok.core.ledger_figures import Figures, figures, months
 from byok.core.model_names import ModelName
 from byok.ground.db import Database
 from byok.ground.errors import PlanUsedUpError
@@ -38,6 +38,14 @@ def reserve(db: Database, author: Author, name: ModelName = PLAN, *, allowance: 
 def settle(db: Database, attempt_id: UUID, outcome: Outcome) -> bool:
     with db.write_core() as connection:
         return ledger.settle(connection, attempt_id, outcome, at=NOVEMBER)
+
+
+def november(db: Database, author: Author) -> dict[Any, Figures]:
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    with db.read() as session:
+        return figures(
+            session.connection(), ("provider_id", "source"), company_id=author.company_id, first=first, last=last
+        )
 
 
 def test_of_forty_senders_at_once_exactly_as_many_get_through_as_messages_are_left(any_db: Database) -> None:
@@ -108,11 +116,18 @@ def test_a_months_figures_keep_own_keys_and_plan_apart(any_db: Database) -> None
     settle(any_db, reserve(any_db, author, BYOK), Outcome("stopped", answered=False))
     settle(any_db, reserve(any_db, author, BYOK), Outcome("stopped", answered=True))
     reserve(any_db, author, PLAN)
-    with any_db.read() as session:
-        found = month_rows(session.connection(), company_id=author.company_id, month="2026-11")
+    found = november(any_db, author)
     assert found == {
         ("fake", "byok"): Figures(
-            answered=3, errors=1, unanswered=1, tokens_in=20, tokens_out=40, cost_pico=6_000, uncounted=1, unpriced=1
+            answered=3,
+            errors=1,
+            unanswered=1,
+            tokens_in=20,
+            tokens_out=40,
+            cost_pico=6_000,
+            uncounted=1,
+            unpriced=1,
+            unbounded=1,
         ),
         ("fake", "plan"): Figures(answered=1, open=1, tokens_in=10, tokens_out=20, cost_pico=3_000),
     }
@@ -122,9 +137,16 @@ def test_a_months_figures_keep_own_keys_and_plan_apart(any_db: Database) -> None
 def test_figures_that_nobody_sent_are_unknown_and_not_zero(any_db: Database) -> None:
     author = Author(any_db)
     settle(any_db, reserve(any_db, author, BYOK), Outcome("complete", answered=True))
-    with any_db.read() as session:
-        found = month_rows(session.connection(), company_id=author.company_id, month="2026-11")
+    found = november(any_db, author)
     assert (found["fake", "byok"].tokens_in, found["fake", "byok"].cost_pico) == (None, None)
+
+
+def test_nothing_has_no_figures_however_it_is_split(any_db: Database) -> None:
+    author = Author(any_db)
+    with any_db.read() as session:
+        whole: dict[str, Any] = {"company_id": author.company_id, "first": NOVEMBER.date(), "last": NOVEMBER.date()}
+        assert figures(session.connection(), (), **whole) == {}
+        assert figures(session.connection(), ("provider_id", "source"), **whole) == {}
 
 
 def test_a_sum_of_nothing_and_something_unknown_is_unknown() -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from byok.core import ledger
+from byok.core import allowances, ledger
 from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
 from byok.core.retries import LONGEST, PAUSES, Retries
@@ -263,7 +263,7 @@ def test_a_try_keeps_the_message_that_the_failed_one_held(one: Process, fake: Fa
     def script(exchange: Exchange) -> None:
         with one.db.write_core() as connection:
             month = rows(one.db, "attempt")[0]["month"]
-            seen.append(ledger.plan_used(connection, company_id=author.company_id, month=month))
+            seen.append(allowances.plan_used(connection, company_id=author.company_id, month=month))
         (refuse(503) if len(seen) < 3 else answer("Hello."))(exchange)
 
     fake.script = script
@@ -286,7 +286,7 @@ def test_a_process_that_dies_during_a_further_try_leaves_one_attempt_unknown(one
     assert [(t["status"], t["answered"]) for t in tries] == [("error", False), ("unknown", True)]
     assert row(one.db, "answer")["state"] == "interrupted"
     with one.db.write_core() as connection:
-        assert ledger.plan_used(connection, company_id=author.company_id, month=tries[0]["month"]) == 1
+        assert allowances.plan_used(connection, company_id=author.company_id, month=tries[0]["month"]) == 1
     gate.set()
     ended(live)
 

@@ -172,6 +172,22 @@ def test_an_answer_without_any_text_says_so(one: Process, fake: FakeProvider, au
     assert (settled["status"], settled["answered"], settled["tokens_out"]) == ("error", False, 100)
 
 
+@pytest.mark.parametrize("count", [2**31, 10**12 - 1, 10**30])
+def test_a_count_that_the_ledger_cannot_hold_is_unknown_and_costs_nobody_the_answer(
+    any_db: Database, fake: FakeProvider, count: int
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.text("Hello.")
+        exchange.finish(tokens=(11, count))
+
+    fake.script = script
+    with process(any_db) as one:
+        ended(one.send(fake, Author(any_db)))
+    kept, settled = row(any_db, "answer"), row(any_db, "attempt")
+    assert (kept["state"], kept["text"]) == ("complete", "Hello.")
+    assert (settled["status"], settled["tokens_in"], settled["tokens_out"]) == ("complete", 11, None)
+
+
 def test_closing_the_process_keeps_partial_texts_as_interrupted(any_db: Database, fake: FakeProvider) -> None:
     fake.script = held(threading.Event())
     author = Author(any_db)

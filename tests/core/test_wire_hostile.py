@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from byok.core.wire import Delta, make_http_client
+from byok.core.wire import Delta
 from byok.core.wire.client import Wire
 from byok.ground.errors import BadAnswerError, ProviderDownError, ProviderError, UnreachableError
+from tests.certificates import network_client
 from tests.wire_tools import Respond, call_of, chunk, collect, loopback, sse, text_of
 
 MIB = 1024 * 1024
@@ -52,7 +53,7 @@ def heard(respond: Respond) -> str:
     """The text of a whole answer."""
 
     async def run() -> str:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             deltas, ended = await collect(Wire(http), call_of(base_url=base_url))
             assert ended.finish_reason in ("stop", None)
             return text_of(deltas)
@@ -269,7 +270,7 @@ def test_an_answer_that_is_cut_is_unreachable_and_its_text_is_kept(cut: str, har
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             async for event in Wire(http).chat(call_of(base_url=base_url)):
                 got.append(event)
                 seen.set()

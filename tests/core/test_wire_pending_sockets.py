@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from byok.core.wire import ChatCall, Wire, make_http_client
+from byok.core.wire import ChatCall, Wire
 from byok.ground.errors import ProviderDownError, ProviderError, UnreachableError
+from tests.certificates import network_client
 from tests.wire_tools import SECRET, Respond, call_of, chunk, collect, loopback, sse, text_of
 
 TICKET = "5a1c0e77-0d3c-4a51-9f0e-1f0a7c2d9b11"
@@ -40,7 +41,7 @@ def nvidia(base_url: str, *, patience: float = 120.0) -> ChatCall:
 
 def ask_nvidia(respond: Respond, **more: Any) -> str:
     async def run() -> str:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             return text_of((await collect(Wire(http), nvidia(base_url, **more)))[0])
 
     return asyncio.run(run())
@@ -105,7 +106,7 @@ def test_stop_ends_the_looking() -> None:
                 await reader.read()
             gone.set()
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             asking = asyncio.ensure_future(collect(Wire(http), nvidia(base_url)))
             await asyncio.wait_for(looking.wait(), 10)
             asking.cancel()

@@ -17,6 +17,7 @@ import pytest
 
 from byok.core.wire import Delta, Ended, Times, Wire, make_http_client
 from byok.ground.errors import BadAnswerError, RefusedRequestError, UnreachableError
+from tests.certificates import network_client
 from tests.wire_tools import Respond, call_of, chunk, collect, loopback, sse, text_of
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
@@ -39,7 +40,7 @@ def saying(*pieces: bytes) -> Respond:
 
 def ask_over_socket(respond: Respond, **more: Any) -> tuple[list[Delta], Ended]:
     async def run() -> tuple[list[Delta], Ended]:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             return await collect(Wire(http), call_of(base_url=base_url, **more))
 
     return asyncio.run(run())
@@ -89,7 +90,7 @@ def test_a_reset_in_the_middle_keeps_the_text_and_is_called_unreachable() -> Non
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             async for event in Wire(http).chat(call_of(base_url=base_url)):
                 got.append(event)
                 read.set()
@@ -105,7 +106,7 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
         port = taken.getsockname()[1]
 
         async def run() -> None:
-            async with make_http_client() as http:
+            async with network_client() as http:
                 await collect(Wire(http), call_of(base_url=f"http://127.0.0.1:{port}/v1"))
 
         with pytest.raises(UnreachableError, match="No connection to OpenAI"):
@@ -127,7 +128,7 @@ def hung_up_after(sent: bytes, stop: Callable[[AsyncGenerator[Any, None]], Await
                 await reader.read()
             gone.set_result(b"")
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             chat = Wire(http).chat(call_of(base_url=base_url))
             if b"data" in sent:
                 assert await anext(chat) == Delta("a")
@@ -181,7 +182,7 @@ def test_a_connection_is_used_again_for_the_next_answer() -> None:
                 length = next(int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-le"))
                 await reader.readexactly(length)
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             for _ in range(3):
                 await collect(Wire(http), call_of(base_url=base_url))
         return connections
@@ -194,7 +195,7 @@ def ask_impatiently(respond: Respond) -> None:
     hasty = call.provider.model_copy(update={"first_token_timeout": 0.1})
 
     async def run() -> None:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             await collect(Wire(http), replace(call, provider=hasty, base_url=base_url))
 
     with pytest.raises(UnreachableError, match="in time"):
@@ -248,7 +249,7 @@ def test_a_piece_of_reasoning_is_a_first_token() -> None:
             writer.write(framed(sse(chunk("Hello"))) + b"0\r\n\r\n")
             await writer.drain()
 
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             return (await collect(Wire(http), replace(call, provider=hasty, base_url=base_url)))[0]
 
     assert asyncio.run(run()) == [Delta("", "Hm."), Delta("Hello")]
@@ -297,7 +298,7 @@ def ask_in_haste(respond: Respond, times: Times) -> list[Any]:
     got: list[Any] = []
 
     async def run() -> None:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             async for event in Wire(http, times=times).chat(call_of(base_url=base_url)):
                 got.append(event)
 

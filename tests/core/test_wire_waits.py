@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from byok.core.wire import Delta, Ended, Times, Wire, make_http_client
+from byok.core.wire import Delta, Ended, Times, Wire
 from byok.ground.errors import (
     NoConnectionError,
     ProviderError,
     RateLimitedError,
     UnreachableError,
 )
+from tests.certificates import network_client
 from tests.wire_tools import Respond, call_of, chunk, loopback, sse, text_of
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -50,7 +51,7 @@ def ask(
 
     async def run() -> tuple[list[Delta], Ended | ProviderError]:
         got: list[Delta] = []
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             wire = Wire(http, times=Times(**{"between_chunks": LONG, "last_words": LONG, "total": LONG, **times}))
             try:
                 async for event in wire.chat(replace(call, provider=patient, base_url=base_url)):
@@ -79,7 +80,7 @@ def test_a_connection_that_does_not_come_about_is_given_up() -> None:
         raise AssertionError("a greeting of TLS is no request, and nobody answers it")
 
     async def run() -> None:
-        async with loopback(respond) as base_url, make_http_client() as http:
+        async with loopback(respond) as base_url, network_client() as http:
             call = call_of(base_url=base_url.replace("http:", "https:"))
             async for _ in Wire(http, times=Times(connect=0.05)).chat(call):
                 pass
@@ -101,7 +102,7 @@ def test_a_server_that_takes_no_more_connections_is_given_up() -> None:
                 waiting.append(one)
 
             async def run() -> None:
-                async with make_http_client() as http:
+                async with network_client() as http:
                     call = call_of(base_url=f"http://127.0.0.1:{full.getsockname()[1]}/v1")
                     hasty = call.provider.model_copy(update={"first_token_timeout": 5})
                     async for _ in Wire(http, times=Times(connect=0.05)).chat(replace(call, provider=hasty)):

@@ -13,12 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
+
+from tests.certificates import trusted
+from tests.seeded import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.e2e.paced_app import PacedApp
 
 ROOT = Path(__file__).resolve().parents[2]
 HOW = "no Chromium: install one (apt-get install -y chromium, or playwright install chromium), or set BYOK_CHROMIUM"
@@ -77,8 +83,7 @@ class Server:
         )
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()
-        transport = httpx.HTTPTransport(retries=0)
-        with httpx.Client(transport=transport, trust_env=False) as client:
+        with httpx.Client(verify=trusted(), trust_env=False) as client:
             for _ in range(400):
                 if self.process.poll() is not None:
                     raise AssertionError("the app ended:\n" + "".join(self.log))
@@ -105,25 +110,34 @@ class Server:
 
 def make_server(home: Path, **extra: str) -> Server:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("BYOK_", "STREAMLIT_"))}
-    env = {**kept, "BYOK_HOME": str(home), "BYOK_DEMO_PASSWORD": "demo-" + "password-1", **extra}
+    env = {**kept, "BYOK_HOME": str(home), "BYOK_DEMO_PASSWORD": PASSWORD, **extra}
     return Server(home, free_port(), env)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app with the demo in it, shared by the tests that do not change what others read."""
-    running = make_server(tmp_path_factory.mktemp("home"))
-    running.start()
-    yield running
-    running.stop()
-
-
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
+def own_server(seeded_home: Path, tmp_path: Path) -> Iterator[Server]:
     """An app of this test's own; not started yet."""
-    running = make_server(tmp_path / "home")
+    running = make_server(shutil.copytree(seeded_home, tmp_path / "home"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def app(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
+    """The app over the paced provider, shared by the files that only talk in it, by the company's own key."""
+    from tests.e2e.paced_app import paced_app  # which stands on what is here
+
+    models = (
+        "plain-20-80",
+        "plain-200-40",
+        "plain-400-30",
+        "plain-50-4000",
+        "pace-400-40",
+        "pace-50-250",
+        "pace-50-300",
+    )
+    with paced_app(tmp_path_factory.mktemp("paced"), *models, seeded=seeded_home) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +153,8 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
-    """A browser profile of its own; fails at its end if it made a request to any origin but loopback."""
-    opened = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+def only_loopback(context: BrowserContext) -> Iterator[None]:
+    """Fails at its end if a request was made to any other origin."""
     foreign: list[str] = []
 
     def note(url: str) -> None:
@@ -149,11 +162,28 @@ def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             foreign.append(url)
 
-    opened.on("request", lambda request: note(request.url))
-    opened.on("page", lambda page: page.on("websocket", lambda socket: note(socket.url)))
-    yield opened
-    opened.close()
+    def note_request(request: Request) -> None:
+        note(request.url)
+
+    def note_sockets(page: Page) -> None:
+        page.on("websocket", lambda socket: note(socket.url))
+
+    context.on("request", note_request)
+    context.on("page", note_sockets)
+    yield
+    context.remove_listener("request", note_request)
+    context.remove_listener("page", note_sockets)
     assert foreign == [], "the browser asked another origin"
+
+
+@contextmanager
+def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A browser profile of its own, which asks nothing of any origin but loopback."""
+    usual = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"}  # what moves is waited for
+    opened = browser.new_context(**{**usual, **options})
+    with only_loopback(opened):
+        yield opened
+        opened.close()
 
 
 @contextmanager
@@ -169,11 +199,21 @@ def tab(context: BrowserContext) -> Iterator[Page]:
     assert broken == [], "a script of the page failed"
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of this test's own."""
+@pytest.fixture(scope="module")
+def warm_profile(browser: Browser) -> Iterator[BrowserContext]:
+    """One for each file: the app's scripts are fetched and compiled once, which takes longer than most tests."""
     with profile(browser) as opened:
         yield opened
+
+
+@pytest.fixture
+def context(warm_profile: BrowserContext) -> Iterator[BrowserContext]:
+    """As good as a profile of this test's own: nobody is signed in and no tab is open."""
+    with only_loopback(warm_profile):
+        yield warm_profile
+        for left_open in warm_profile.pages:
+            left_open.close()
+        warm_profile.set_storage_state({})
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from tests.certificates import trusted
+
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_EVERY = 0.02  # seconds
 
@@ -58,7 +60,7 @@ class Paced:
 
     def seen(self) -> list[Seen]:
         """Every chat request so far, in order of arrival."""
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(verify=trusted(), trust_env=False) as client:
             return [Seen(**row) for row in client.get(f"{self.origin}/seen").json()]
 
     def seen_when(self, condition: Callable[[list[Seen]], object], *, timeout: float = 20) -> list[Seen]:
@@ -76,7 +78,10 @@ class Paced:
 
 @contextmanager
 def paced(*more_models: str) -> Iterator[Paced]:
-    """The provider; `more_models` are listed besides the usual ones (it answers them unlisted too)."""
+    """The provider; `more_models` are listed besides the usual ones (it answers them unlisted too).
+
+    `NAME=MODEL` lists a name of another provider's, and answers it as that model.
+    """
     command = [sys.executable, "-m", "tests.e2e.paced_server", *more_models]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:

@@ -1,7 +1,7 @@
 """The paced provider itself: one asyncio loop in a process that ends when its standard input does.
 
-Run as `python -m tests.e2e.paced_server [MODEL...]`; prints its port. Each connection carries one request, so that
-whatever else can be read on it is the client's going away.
+Run as `python -m tests.e2e.paced_server [MODEL...]`; prints its port. `NAME=MODEL` lists a name that is answered as
+that model. Each connection carries one request, so that whatever else can be read on it is the client's going away.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class PacedServer:
     """Answers, and keeps what it saw."""
 
     def __init__(self, listed: Sequence[str]) -> None:
-        self._listed, self._seen = listed, list[dict[str, Any]]()
+        named = [one.partition("=") for one in listed]
+        self._answered_as = {name: model or name for name, _, model in named}
+        self._seen = list[dict[str, Any]]()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -100,7 +102,7 @@ class PacedServer:
         elif path == "/v1/models":
             rows = [
                 {"id": one, "object": "model", "created": 1, "owned_by": "paced", "pricing": PRICES}
-                for one in self._listed
+                for one in self._answered_as
             ]
             client.say(200, {"object": "list", "data": rows})
         elif (method, path) == ("POST", "/v1/chat/completions"):
@@ -125,7 +127,8 @@ class PacedServer:
             raise outcomes[0]
 
     async def _answer(self, client: _Client, body: dict[str, Any], seen: dict[str, Any]) -> None:
-        found = plan(str(body.get("model")))
+        model = str(body.get("model"))
+        found = plan(self._answered_as.get(model, model))
         if found is None or found.refuse is not None:
             status = found.refuse if found and found.refuse else 404
             client.say(status, error(status))

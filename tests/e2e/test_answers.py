@@ -10,16 +10,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Server, settled, sign_in
-from tests.e2e.steps import ask, growing
+from tests.e2e.paced_app import PacedApp
+from tests.e2e.steps import ask, growing, line_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 STORY = "Write a long story about a lighthouse keeper and her cat, with ten chapters."
+LONG, SHORT = "plain-50-4000", "plain-200-40"
 WORDS = re.compile(r"\w+ \w+ \w+ \w+")
 
 
-def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, server: Server) -> None:
-    sign_in(page, server)
+def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, app: PacedApp) -> None:
+    sign_in(page, app.server)
+    line_up(page, LONG)
     ask(page, STORY)
     expect(growing(page)).to_have_text(WORDS, timeout=40_000)
     page.reload()
@@ -32,8 +35,9 @@ def test_an_answer_goes_on_while_its_page_is_reloaded(page: Page, server: Server
     expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=40_000)
 
 
-def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, server: Server) -> None:
-    sign_in(page, server)
+def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, app: PacedApp) -> None:
+    sign_in(page, app.server)
+    line_up(page, LONG)
     ask(page, STORY)
     expect(growing(page)).to_have_text(WORDS, timeout=40_000)
     other = page.context.new_page()
@@ -44,9 +48,10 @@ def test_a_second_tab_reads_the_same_answer_as_it_grows(page: Page, server: Serv
     expect(other.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
 
 
-def test_an_answer_is_whole_in_the_end_although_its_stream_was_refused_at_first(page: Page, server: Server) -> None:
+def test_an_answer_is_whole_in_the_end_although_its_stream_was_refused_at_first(page: Page, app: PacedApp) -> None:
     """A browser gives up on a stream for good when a proxy answers with a page of its own."""
-    sign_in(page, server)
+    sign_in(page, app.server)
+    line_up(page, LONG)
     page.route("**/app/stream?**", lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
     ask(page, STORY)
     expect(growing(page)).to_have_text(WORDS, timeout=40_000)
@@ -54,8 +59,22 @@ def test_an_answer_is_whole_in_the_end_although_its_stream_was_refused_at_first(
     expect(page.get_by_text("Stopped. What had arrived is kept.")).to_be_visible()
 
 
-def test_another_persons_conversation_is_not_shown(page: Page, server: Server) -> None:
-    sign_in(page, server)
+def test_a_dialog_that_opens_while_an_answer_grows_stays_open_when_it_ends(page: Page, app: PacedApp) -> None:
+    sign_in(page, app.server)
+    line_up(page, "plain-20-80")
+    ask(page, STORY)
+    expect(growing(page)).to_have_text(WORDS, timeout=40_000)
+    page.get_by_role("button", name="Rename").click()
+    title = page.get_by_role("dialog").get_by_label("Title")
+    expect(title).to_be_visible()
+    expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=40_000)
+    settled(page)
+    expect(title).to_be_visible()
+
+
+def test_another_persons_conversation_is_not_shown(page: Page, app: PacedApp) -> None:
+    sign_in(page, app.server)
+    line_up(page, SHORT)
     ask(page, "Say hello in one short sentence.")
     expect(page.get_by_text(re.compile(r"first token \d+"))).to_be_visible(timeout=60_000)
     address = page.url

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import ROOT, Server, make_server, settled
 
@@ -42,8 +42,8 @@ def test_formulas_are_mathml_of_the_browser_and_bad_ones_code(page: Page, answer
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_answer_with_formulas_looks_like_one_without(browser: Browser, answers: Server, scheme: str) -> None:
-    page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+def test_an_answer_with_formulas_looks_like_one_without(page: Page, answers: Server, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     opened(page, answers)
     for inside in ("p", "p code", "a", "pre", "pre code", "pre .k", "ul", "li"):
         looks = [
@@ -51,14 +51,12 @@ def test_an_answer_with_formulas_looks_like_one_without(browser: Browser, answer
             for number in (0, 1)
         ]
         assert looks[0] == looks[1], inside
-    page.close()
 
 
-def test_a_theme_that_is_chosen_by_hand_colours_code_against_the_systems(browser: Browser, answers: Server) -> None:
+def test_a_theme_that_is_chosen_by_hand_colours_code_against_the_systems(page: Page, answers: Server) -> None:
     colours = []
+    page.emulate_media(color_scheme="light")
     for query in ("", "?embed=true&embed_options=dark_theme"):
-        page = browser.new_page(color_scheme="light")
         opened(page, answers, query)
         colours.append(page.locator(".answer pre .k").first.evaluate(LOOKS, ["color"]))
-        page.close()
     assert colours[0] != colours[1]

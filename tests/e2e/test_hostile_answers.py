@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import profile, sign_in, tab
-from tests.e2e.paced_app import PacedApp, paced_app
+from tests.e2e.paced_app import PacedApp
 from tests.e2e.steps import ask, column, ended, line_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -26,12 +26,6 @@ HALF_A_FENCE = """() => {
     && live.querySelector("img, iframe, script, style, b") === null;
 }"""
 STYLE = "(element, name) => getComputedStyle(element)[name]"
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
-    with paced_app(tmp_path_factory.mktemp("paced")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
 from playwright.sync_api import Locator, Page, expect
-from pydantic import SecretStr
 
-from byok.ground.settings import Settings
 from byok.ground.tables import ModelMenu
 from byok.process import Workbench
 from tests.e2e.conftest import Server, settled, sign_in
 from tests.e2e.steps import choose
 from tests.pages.front import Front
+from tests.seeded import settings_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -39,9 +37,10 @@ def test_a_choice_outlives_every_renewal_and_a_click_on_an_old_name_chooses_that
 ) -> None:
     own_server.start()
     router = respx.Router(assert_all_called=False)
-    settings = Settings(home=Path(own_server.home), demo=True, demo_password=SecretStr("demo-" + "password-1"))
     # Another process over the same database, as a replica is.
-    replica = Workbench.open(settings, what="command", transport=httpx.MockTransport(router.async_handler))
+    replica = Workbench.open(
+        settings_of(own_server.home), what="command", transport=httpx.MockTransport(router.async_handler)
+    )
     key = Front(replica, router).save_key(models=("first", "second"))
 
     def renew(*models: dict[str, Any], gone: tuple[dict[str, Any], ...] = ()) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import profile, settled, sign_in, tab
 from tests.e2e.paced import Seen
-from tests.e2e.paced_app import PacedApp, add_key, delete_key, paced_app
+from tests.e2e.paced_app import PacedApp, add_key, delete_key
 from tests.e2e.steps import add_column, ask, column, ended, fill, go, growing, line_up, scroll_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -23,12 +23,6 @@ FAST, FASTER, SLOW = "plain-200-40", "plain-400-30", "pace-50-300"
 PACED = "pace-400-40"
 TOKEN = re.compile(r"\bt\d{13}\b")
 NUMBERS = re.compile(r"first token \d+")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
-    with paced_app(tmp_path_factory.mktemp("paced"), FAST, FASTER, SLOW, PACED, "pace-50-250") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import Server, settled, sign_in
+from tests.e2e.conftest import Server, make_server, settled, sign_in
 from tests.e2e.steps import go
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with the demo in it, for all of these tests: the first finds it untouched, the last makes Basic Pro."""
+    running = make_server(shutil.copytree(seeded_home, tmp_path_factory.mktemp("door") / "home"))
+    running.start()
+    yield running
+    running.stop()
 
 
 def fill_form(page: Page, username: str, password: str) -> None:
     page.get_by_label("Username").fill(username)
     page.get_by_role("textbox", name="Password").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_a_signed_out_deep_link_shows_nothing_of_the_page(page: Page, server: Server) -> None:
+    page.goto(server.url + "/api-keys")  # the very first page run of this process
+    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("No keys yet")).to_have_count(0)
+    expect(page.get_by_text("You are signed out")).to_have_count(0)
 
 
 def test_a_wrong_password_is_answered_by_one_plain_sentence_and_the_right_one_opens_the_door(
@@ -89,18 +110,8 @@ def test_a_dialog_that_is_open_when_the_session_ends_changes_nothing_any_more(
     expect(page.get_by_text("Made after the end")).to_have_count(0)
 
 
-def test_a_signed_out_deep_link_shows_nothing_of_the_page(page: Page, own_server: Server) -> None:
-    own_server.start()
-    page.goto(own_server.url + "/api-keys")  # the very first page run of this process
-    expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
-    settled(page)
-    expect(page.get_by_text("No keys yet")).to_have_count(0)
-    expect(page.get_by_text("You are signed out")).to_have_count(0)
-
-
-def test_a_basic_admin_sees_what_pro_brings_and_can_switch_in_the_demo(page: Page, own_server: Server) -> None:
-    own_server.start()
-    sign_in(page, own_server, "Continue as Bea - Basic admin")
+def test_a_basic_admin_sees_what_pro_brings_and_can_switch_in_the_demo(page: Page, server: Server) -> None:
+    sign_in(page, server, "Continue as Bea - Basic admin")
     go(page, "API Keys")
     expect(page.get_by_text("Own keys are part of the Pro plan")).to_be_visible()
     expect(page.get_by_role("button", name="Add Key")).to_have_count(0)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -63,6 +63,7 @@ def value_for(column: sa.Column[Any], number: int) -> Any:
         (sa.Float, 0.5),
         (sa.LargeBinary, bytes([number, 0, 255])),
         (sa.DateTime, datetime(2026, 11, 23, tzinfo=UTC)),
+        (sa.Date, date(2026, 11, 23)),
         (sa.JSON, [{"number": number}]),
         (sa.Uuid, uuid4()),
         (sa.CHAR, uuid4().hex),
@@ -181,8 +182,8 @@ def test_upgrades_from_several_processes_at_once_all_succeed(new_url: NewUrl) ->
     database.close()
 
 
-def test_rebuilding_a_parent_table_keeps_its_children(any_db: Database, tmp_path: Path) -> None:
-    before = fill(any_db)
+def test_rebuilding_a_parent_table_keeps_its_children(own_db: Database, tmp_path: Path) -> None:
+    before = fill(own_db)
     body = """
 with op.batch_alter_table("company", recreate="auto") as batch:
     batch.alter_column("name", existing_type=sa.String(), type_=sa.String(200))
@@ -190,8 +191,8 @@ with op.batch_alter_table("company", recreate="auto") as batch:
 with op.batch_alter_table("turn") as batch:
     batch.alter_column("created_at", existing_type=sa.DateTime(timezone=True), nullable=True)
 """
-    schema.upgrade(any_db, to="next", migrations=revision_after_head(tmp_path, body))
-    after = rows(any_db)
+    schema.upgrade(own_db, to="next", migrations=revision_after_head(tmp_path, body))
+    after = rows(own_db)
     assert [row.pop("note") for row in after["company"]] == [None, None]
     assert after == before
 
@@ -211,35 +212,35 @@ def test_an_upgrade_that_would_leave_orphans_is_refused_and_changes_nothing(db: 
     assert schema.revision(db) == schema.HEAD
 
 
-def test_an_upgrade_that_fails_midway_changes_nothing(any_db: Database, tmp_path: Path) -> None:
-    before = fill(any_db)
+def test_an_upgrade_that_fails_midway_changes_nothing(own_db: Database, tmp_path: Path) -> None:
+    before = fill(own_db)
     body = "op.create_table('half', sa.Column('id', sa.Integer()))\nop.execute('SELECT * FROM nowhere')"
     with pytest.raises(sa.exc.DBAPIError):
-        schema.upgrade(any_db, to="next", migrations=revision_after_head(tmp_path, body))
-    assert rows(any_db) == before
-    assert schema.revision(any_db) == schema.HEAD
+        schema.upgrade(own_db, to="next", migrations=revision_after_head(tmp_path, body))
+    assert rows(own_db) == before
+    assert schema.revision(own_db) == schema.HEAD
 
 
-def test_a_revision_may_step_out_of_the_transaction_on_postgres(any_db: Database, tmp_path: Path) -> None:
+def test_a_revision_may_step_out_of_the_transaction_on_postgres(own_db: Database, tmp_path: Path) -> None:
     body = """
 if op.get_bind().dialect.name == "postgresql":
     with op.get_context().autocommit_block():
         op.create_index("ix_extra", "person", ["name"], postgresql_concurrently=True)
 """
-    schema.upgrade(any_db, to="next", migrations=revision_after_head(tmp_path, body))
-    assert schema.revision(any_db) == "next"
+    schema.upgrade(own_db, to="next", migrations=revision_after_head(tmp_path, body))
+    assert schema.revision(own_db) == "next"
 
 
-def test_a_database_of_a_newer_release_is_refused(any_db: Database) -> None:
-    with any_db.write_core() as connection:
+def test_a_database_of_a_newer_release_is_refused(own_db: Database) -> None:
+    with own_db.write_core() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SettingsError, match="at revision 9999, which this release does not know"):
-        schema.upgrade(any_db)
+        schema.upgrade(own_db)
 
 
-def test_a_revision_that_does_not_exist_is_refused(any_db: Database) -> None:
+def test_a_revision_that_does_not_exist_is_refused(own_db: Database) -> None:
     with pytest.raises(SettingsError, match="cannot be upgraded to 'nonsense'"):
-        schema.upgrade(any_db, to="nonsense")
+        schema.upgrade(own_db, to="nonsense")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -7,19 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from byok.ground.settings import Settings
-from byok.process import Workbench
-from tests.pages.front import PASSWORD, Front, empty_house, front
-
-
-@pytest.fixture(scope="session")
-def seeded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the demo in it, to copy: hashing its password takes long on purpose."""
-    home = tmp_path_factory.mktemp("seeded")
-    Workbench.open(Settings(home=home, demo=True, demo_password=SecretStr(PASSWORD)), what="command").close()
-    return home
+from tests.pages.front import Front, empty_house, front
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -21,12 +21,12 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from byok.ground.settings import Settings
 from byok.ground.tables import Company, Person
 from byok.process import Workbench
 from byok.services.access import Actor
 from byok.services.key_views import KeyView
 from tests.run_world import AT_ONCE
+from tests.seeded import settings_of
 from tests.services.key_world import fresh_key
 from web.house import house
 
@@ -37,7 +37,6 @@ PAGES = {
     "API Keys": "pages/api_keys.py",
     "Usage": "pages/usage.py",
 }
-PASSWORD = "-".join(("demo", "password"))
 OPENAI_MODELS = "https://api.openai.com/v1/models"
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -115,8 +114,8 @@ class Front:
 def front(home: Path, *, demo: bool = True) -> Iterator[Front]:
     """The app over `home`, where the demo was seeded before; or without the demo, over an empty one."""
     router = respx.Router(assert_all_called=False)
-    settings = Settings(home=home, demo=demo, demo_password=SecretStr(PASSWORD))
-    bench = Workbench.open(settings, transport=httpx.MockTransport(router.async_handler), retries=AT_ONCE)
+    replaced = httpx.MockTransport(router.async_handler)
+    bench = Workbench.open(settings_of(home, demo=demo), transport=replaced, retries=AT_ONCE)
     try:
         yield Front(bench, router)
     finally:

@@ -9,6 +9,7 @@ from byok.services.chatbots import ChatbotFields
 from tests.pages.front import Front, buttons, press, words
 
 OWN_MODEL = ModelName("byok", "openai", "gpt-5.4-mini")
+BUILT_IN = ModelName("plan", "local", "smollm2-135m-instruct")
 
 
 def with_own_model(own: Front) -> None:
@@ -84,3 +85,39 @@ def test_what_was_typed_for_one_chatbot_and_left_is_not_in_the_form_of_another(o
     [button for button in tab.button if button.label == "Edit"][1].click().run()
     assert tab.text_input[0].value == "Plain Words"
     assert tab.number_input[0].value == 0.3
+
+
+def test_unless_it_is_set_a_chatbot_says_so_and_stops_when_the_plan_is_used_up(own: Front) -> None:
+    tab = press(own.visit("ada", "Chatbot Settings"), "New chatbot")
+    (then,) = tab.radio
+    assert (then.label, then.value) == ("If the plan is used up or a budget is reached", "Say so and stop")
+    assert [one.label for one in tab.selectbox] == ["Default model"]
+
+
+def test_the_editor_says_who_pays_for_the_model_that_answers_instead(own: Front) -> None:
+    own.save_key(models=(OWN_MODEL.model,))
+    fields = ChatbotFields(name="A first one", model=BUILT_IN, fallback=OWN_MODEL)
+    own.bench.chatbots.create(own.actor("ada"), fields)
+    tab = own.visit("ada", "Chatbot Settings")
+    next(button for button in tab.button if button.label == "Edit").click().run()
+    assert tab.radio[0].value == "Answer with another model instead"
+    (picker,) = (one for one in tab.selectbox if one.label == "Model that answers instead")
+    assert [option.partition(" ·")[0] for option in picker.options] == ["Your key"]  # the plan would be used up too
+    assert "Then gpt-5.4-mini answers, billed to your OpenAI key." in words(tab)
+
+
+def test_a_chatbots_card_says_who_pays_when_its_budget_is_reached(own: Front) -> None:
+    own.save_key(models=(OWN_MODEL.model,))
+    fields = ChatbotFields(name="Support", model=OWN_MODEL, fallback=BUILT_IN)
+    own.bench.chatbots.create(own.actor("ada"), fields)
+    told = "If the plan is used up or a budget is reached, then smollm2-135m-instruct answers and draws down the plan."
+    assert told in words(own.visit("max", "Chatbot Settings"))
+
+
+def test_a_fallback_that_cannot_be_used_any_more_says_so_on_the_card(own: Front) -> None:
+    own.save_key(models=(OWN_MODEL.model,))
+    fields = ChatbotFields(name="Support", model=BUILT_IN, fallback=OWN_MODEL)
+    own.bench.chatbots.create(own.actor("ada"), fields)
+    own.change_company("northwind-labs", plan="basic")
+    (warning,) = (one.value.replace("\\", "") for one in own.visit("max", "Chatbot Settings").warning)
+    assert warning == "The model that is to answer then cannot be used: Own keys are not part of the Basic plan."

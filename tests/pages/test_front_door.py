@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from byok.ground.clock import utc_now
 from byok.ground.tables import Ticket
-from tests.pages.front import PAGES, PASSWORD, ROOT, Front, buttons, front, nodes, press, titles, words
+from tests.pages.front import PAGES, ROOT, Front, buttons, front, nodes, press, titles, words
+from tests.seeded import PASSWORD
 
 PEOPLE = ("ada", "max", "bea", "finn")
 OF_THE_DEMO = ("Northwind", "Corner Shop", "Tryout", "Friendlier release note", "Plain Words")

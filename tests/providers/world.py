@@ -13,7 +13,8 @@ import httpx
 
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.key_auth import AUTH_HEADERS, KeyAuth
-from byok.core.wire import ChatCall, Delta, Ended, Finding, ModelInfo, Wire, make_http_client
+from byok.core.wire import ChatCall, Delta, Ended, Finding, ModelInfo, Wire
+from tests.certificates import network_client
 from tests.providers.anthropic import Anthropic
 from tests.providers.behaviour import MODEL, Behaviour
 from tests.providers.gemini import Gemini
@@ -65,7 +66,7 @@ class World:
         """Tests the key."""
 
         async def run() -> Finding:
-            async with make_http_client() as http:
+            async with network_client() as http:
                 return await Wire(http).check(self.provider, base_url=self.provider.base_url, auth=self._auth())
 
         return asyncio.run(run())
@@ -74,7 +75,7 @@ class World:
         """Lists the models."""
 
         async def run() -> tuple[ModelInfo, ...]:
-            async with make_http_client() as http:
+            async with network_client() as http:
                 return await Wire(http).models(self.provider, base_url=self.provider.base_url, auth=self._auth())
 
         return asyncio.run(run())
@@ -94,7 +95,7 @@ class World:
         async def run() -> tuple[list[Delta], Ended]:
             ends: list[Ended] = []
             self.heard = []
-            async with make_http_client() as http:
+            async with network_client() as http:
                 async for event in Wire(http).chat(call):
                     if isinstance(event, Ended):
                         ends.append(event)

@@ -32,6 +32,7 @@ from byok.services.key_views import KeyView
 from byok.services.keys import Keys
 from byok.services.models import Models
 from byok.services.routes import Routes
+from tests.certificates import network_client
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -89,7 +90,7 @@ class KeyWorld:
         self.db, self.clock = db, clock or FakeClock()
         self.router = respx.Router(assert_all_called=False)
         routed = httpx.MockTransport(self.router.async_handler)
-        self.http = make_http_client(transport=None if network else routed)
+        self.http = network_client() if network else make_http_client(transport=routed)
         self.wire, self.loop, self.local = Wire(self.http), LoopThread(), local or LocalModel(home=home)
         self.settings = Settings(home=home, platform_keys=platform_keys or {})
         self.plans, self.catalogue = Plans.load(), Catalogue.load(overlay=overlay)

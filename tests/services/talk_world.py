@@ -96,9 +96,8 @@ class TalkWorld:
 
     def talk_of(self, process: Process) -> Conversations:
         """The service as another process has it."""
-        return Conversations(
-            db=self.db, plans=PLANS, catalogue=self.catalogue, routes=self.routes, runner=process.runner
-        )
+        more: dict[str, Any] = {"routes": self.routes, "runner": process.runner, "price": process.price}
+        return Conversations(db=self.db, plans=PLANS, catalogue=self.catalogue, **more)
 
     def usage(self, *, clock: Callable[[], datetime] = utc_now) -> Usage:
         """The usage service, at whatever time."""

@@ -121,6 +121,68 @@ def test_editing_sets_every_field(any_world: KeyWorld) -> None:
     assert (cleared.temperature, cleared.max_tokens, cleared.model, cleared.system_prompt) == (None, None, None, "")
 
 
+def test_another_model_can_be_named_for_when_the_plan_is_used_up(any_world: KeyWorld) -> None:
+    any_world.saved()
+    spare = any_world.saved("Spare")
+    fields = ChatbotFields(name="Helpdesk", model=BUILT_IN, fallback=OWN, fallback_key_id=spare.id)
+
+    bot = any_world.chatbots.create(any_world.ada, fields)
+
+    assert (bot.fallback, bot.fallback_key_id, bot.fallback_reason) == (OWN, spare.id, "")
+    assert any_world.chatbots.get(any_world.max, bot.id) == bot
+    cleared = any_world.chatbots.edit(any_world.ada, bot.id, ChatbotFields(name="Helpdesk", model=BUILT_IN))
+    assert (cleared.fallback, cleared.fallback_key_id) == (None, None)
+    [row] = any_world.rows(Chatbot)
+    assert (row.fallback_model, row.fallback_key_id) == (None, None)
+
+
+def test_unless_it_is_set_a_chatbot_names_no_other_model(world: KeyWorld) -> None:
+    assert made(world, model=BUILT_IN).fallback is None
+
+
+def test_a_fallback_is_judged_like_the_default_model(world: KeyWorld) -> None:
+    fields = ChatbotFields(name="Helpdesk", model=BUILT_IN, fallback=OWN)
+    with pytest.raises(ModelGoneError, match="There is no OpenAI key any more"):
+        world.chatbots.create(world.ada, fields)
+    key = world.saved()
+    bot = world.chatbots.create(world.ada, fields)
+
+    world.keys.delete(world.ada, key.id)
+
+    after = world.chatbots.get(world.max, bot.id)
+    assert (after.fallback, after.model_state, after.fallback_reason) == (OWN, "ok", "There is no OpenAI key any more.")
+    kept = world.chatbots.edit(world.ada, bot.id, replace(fields, name="Sales"))
+    assert (kept.name, kept.fallback) == ("Sales", OWN)
+    with pytest.raises(ModelGoneError):
+        world.chatbots.edit(world.ada, bot.id, replace(fields, fallback=ModelName.parse("byok:openai/another")))
+
+
+def test_after_a_downgrade_a_fallback_on_an_own_key_says_why_it_cannot_answer(world: KeyWorld) -> None:
+    world.saved()
+    bot = world.chatbots.create(world.ada, ChatbotFields(name="Helpdesk", model=BUILT_IN, fallback=OWN))
+    world.set_plan("basic")
+    assert world.chatbots.get(world.ada, bot.id).fallback_reason == "Own keys are not part of the Basic plan."
+    world.set_plan("pro")
+    assert world.chatbots.get(world.ada, bot.id) == bot
+
+
+@pytest.mark.parametrize(
+    ("model", "fallback", "why"),
+    [
+        (BUILT_IN, BUILT_IN, "instead of itself"),
+        (OWN, OWN, "instead of itself"),
+        (BUILT_IN, ModelName.parse("plan:openai/gpt-5.4-mini"), "Both models draw down the plan"),
+    ],
+)
+def test_a_fallback_that_could_never_answer_is_refused(
+    world: KeyWorld, model: ModelName, fallback: ModelName, why: str
+) -> None:
+    world.saved()
+    with pytest.raises(InvalidInputError, match=why) as refused:
+        world.chatbots.create(world.ada, ChatbotFields(name="Helpdesk", model=model, fallback=fallback))
+    assert refused.value.field == "fallback"
+
+
 FINE = ChatbotFields(name="Helpdesk")
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlmodel import SQLModel, col, func, select
 
-from byok.core.ledger import plan_used
+from byok.core.allowances import plan_used
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotAllowedError
 from byok.ground.tables import Answer, Attempt, Chatbot, Company, Conversation, Turn

@@ -31,7 +31,8 @@ from byok.services.access import Actor, Grant, Reads
 from byok.services.bounds import FRAME, MESSAGE, OPENING, most_tokens
 from byok.services.columns import ColumnSetup
 from byok.services.conversations import Conversations
-from byok.services.forecasts import Forecast, Forecasts, Outlook
+from byok.services.forecast_views import Forecast, Outlook
+from byok.services.forecasts import Forecasts
 from byok.services.messages import Ask, Message
 from byok.services.routes import Route
 from tests.fake_provider import Exchange, answer, held
@@ -177,7 +178,7 @@ def bound(told: Forecast | Outlook) -> int:
     return told.at_most_pico
 
 
-def tokens_in(provider: object, *, model: str, usage: Usage, at: datetime, key_id: UUID | None = None) -> Any:
+def tokens_in(provider: object, *, model: str, usage: Usage, at: datetime, **more: Any) -> Any:
     """A price of one pico-dollar for each token that goes in."""
     return cheap(provider, model=model, usage=Usage(tokens_out=usage.tokens_in), at=at)  # type: ignore[arg-type]
 
@@ -420,3 +421,65 @@ def test_what_the_ledger_wrote_is_never_more_than_was_told(one: TalkWorld) -> No
         live = one.process.runner.live(answer_id)
         assert live is None or live.wait_end(timeout=10)
     assert sum(row["cost_pico"] for row in rows(one.db, "attempt")) == told
+
+
+# Where a chatbot's settings name another model for when the plan is used up
+
+LATER = ModelName("byok", "fake", "own-1")
+
+
+def with_bot(one: TalkWorld, setups: Sequence[ColumnSetup], *, fallback: str = str(LATER), **more: Any) -> Outlook:
+    bot = one.add_chatbot(model=str(PLAN), fallback_model=fallback)
+    return look(one, setups, chatbot_id=bot, **more)
+
+
+def test_before_sending_it_is_told_who_answers_and_who_pays_when_the_plan_is_used_up(one: TalkWorld) -> None:
+    use_up(one, 10)
+    outlook = with_bot(one, [ColumnSetup(PLAN, parameters=SHORT)], asks=[Ask("Hi")])
+    assert problems(outlook) == [
+        (0, True, "This month's 10 plan messages are used up: own-1 answers instead, billed to your Fake AI key.")
+    ]
+    assert [(part.source, part.key_hint, part.at_most_pico) for part in outlook.own] == [("byok", "4f2a", 100_000)]
+    assert (outlook.messages, bound(outlook)) == (0, 100_000)
+
+
+def test_what_the_plan_still_answers_of_a_race_is_not_billed(one: TalkWorld) -> None:
+    use_up(one, 8)
+    outlook = with_bot(one, [ColumnSetup(PLAN, parameters=SHORT)], asks=[Ask("Hi", repeats=5)])
+    ((messages, runs, problem),) = problems(outlook)
+    assert (messages, runs, bound(outlook)) == (2, True, 300_000)
+    assert problem == (
+        "2 of 5 draw down the plan, which is used up then: own-1 answers the others instead, billed to your Fake AI "
+        "key."
+    )
+
+
+def test_a_begun_conversation_has_its_own_chatbot_whatever_is_named(one: TalkWorld) -> None:
+    asked, _ = one.ask("Hi", model=BYOK)
+    use_up(one, 10)
+    outlook = with_bot(one, [ColumnSetup(PLAN)], conversation_id=asked.conversation_id)
+    assert [told.runs for told in outlook.columns] == [False]
+
+
+def test_a_fallback_that_cannot_be_asked_either_is_named_with_the_reason(one: TalkWorld) -> None:
+    use_up(one, 10)
+    ((_, runs, problem),) = problems(with_bot(one, [ColumnSetup(PLAN)], fallback="byok:fake/gone"))
+    assert not runs
+    assert problem == (
+        "This month's 10 plan messages are used up. Choose a model of your own key, or wait for the next month (UTC). "
+        "gone, which this chatbot's settings name instead, cannot be asked either: It is gone. Choose another model."
+    )
+
+
+@pytest.mark.parametrize("left", [0, 1, 4])
+def test_who_was_told_to_answer_is_who_answers(one: TalkWorld, left: int) -> None:
+    use_up(one, 10 - left)
+    setups, asks = [ColumnSetup(PLAN, parameters=SHORT), ColumnSetup(PLAN)], [Ask("One"), Ask("Two", repeats=2)]
+    bot = one.add_chatbot(model=str(PLAN), fallback_model=str(LATER))
+    outlook = look(one, setups, chatbot_id=bot, asks=asks)
+    made = one.ended(one.talk.send(one.ada, Message(asks, setups, chatbot_id=bot)))
+    for told in outlook.columns:
+        its = [got for got in made if got.column_id == told.column_id]
+        assert told.messages == sum(got.instead_of is None for got in its)
+        assert (told.instead is not None) == any(got.instead_of for got in its)
+    assert {got.state for got in made} == {"complete"}

@@ -29,7 +29,7 @@ from byok.services.messages import Ask, Message
 from byok.services.numbers import numbers_of
 from byok.services.run_export import CSV_HEAD, markdown, numbers_csv, run_file, usd
 from byok.services.run_file import RunFile, prompt_hash
-from byok.services.usage import usd as usage_usd
+from byok.services.usage_table import usd as usage_usd
 from tests.fake_provider import refuse
 from tests.run_world import BYOK, PLAN, rows
 from tests.services.answers import AT, answer, column, thread, turn

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from byok.core.ledger_check import rebuild
 from byok.ground.clock import month_of, utc_now
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
 from byok.services.spreadsheet import to_csv
-from byok.services.usage import usd
+from byok.services.usage_csv import table_csv
+from byok.services.usage_table import usd
 from tests.fake_provider import refuse
 from tests.run_world import BYOK, PLAN, Author
 from tests.services.talk_world import TalkWorld, talk_world
@@ -56,7 +58,10 @@ def test_the_table_has_the_shape_that_scripts_rely_on(any_one: TalkWorld) -> Non
         },
         "plan": {"messages": 1, "tokens_in": 11, "tokens_out": 7, "errors": 0},
     }
-    assert any_one.usage().month(any_one.ada).to_json() == {
+    found = any_one.usage().month(any_one.ada).to_json()
+    for both in (found["total"], *found["rows"]):
+        assert 0 < both["byok"].pop("ttft_ms") < 10_000
+    assert found == {
         "month": month_of(utc_now()),
         "rows": [{"provider": "fake", **figures}],
         "total": figures,
@@ -75,6 +80,7 @@ def test_an_empty_month_is_all_zeros(one: TalkWorld) -> None:
             "cost": "0.000000",
             "unpriced": 0,
             "errors": 0,
+            "ttft_ms": None,
         },
         "plan": {"messages": 0, "tokens_in": 0, "tokens_out": 0, "errors": 0},
     }
@@ -86,21 +92,21 @@ def test_the_line_adds_up(one: TalkWorld) -> None:
     assert one.usage().month(one.ada).line == "2 answered BYOK requests + 1 plan message = 3 answers"
 
 
-def unprice(one: TalkWorld, *, all_of_them: bool) -> None:
-    attempts = metadata.tables["attempt"]
+ATTEMPTS = metadata.tables["attempt"]
+
+
+def rewrite(one: TalkWorld, which: sa.ColumnElement[bool] | None = None, **values: object) -> None:
+    """Changes rows of the ledger behind its back, and adds its days up anew."""
     with one.db.write_core() as connection:
-        byok = attempts.c.source == "byok"
-        if not all_of_them:
-            byok &= attempts.c.id == sa.select(sa.func.min(attempts.c.id)).where(byok).scalar_subquery()
-        connection.execute(sa.update(attempts).where(byok).values(cost_pico=None))
-        connection.execute(sa.update(attempts).where(attempts.c.cost_pico.is_not(None)).values(cost_pico=7))
+        connection.execute(sa.update(ATTEMPTS).where(sa.true() if which is None else which).values(values))
+        rebuild(connection, company_id=one.author.company_id)
 
 
 def test_a_total_with_an_unpriced_call_says_at_least(one: TalkWorld) -> None:
     use(one)
-    with one.db.write_core() as connection:
-        connection.execute(sa.update(metadata.tables["attempt"]).values(cost_pico=5))
-    unprice(one, all_of_them=False)
+    byok = ATTEMPTS.c.source == "byok"
+    rewrite(one, byok, cost_pico=7)
+    rewrite(one, ATTEMPTS.c.id == sa.select(sa.func.min(ATTEMPTS.c.id)).where(byok).scalar_subquery(), cost_pico=None)
     table = one.usage().month(one.ada)
     assert table.total.byok.cost_pico == 2 * 7  # the other answer, and the error
     assert table.notes == ("1 call unpriced: the cost is at least the total shown.",)
@@ -108,7 +114,7 @@ def test_a_total_with_an_unpriced_call_says_at_least(one: TalkWorld) -> None:
 
 def test_a_month_without_any_price_says_that_its_cost_is_not_known(one: TalkWorld) -> None:
     use(one)
-    unprice(one, all_of_them=True)
+    rewrite(one, cost_pico=None)
     table = one.usage().month(one.ada)
     assert table.total.byok.cost_pico is None
     assert table.notes == ("2 calls unpriced: what it cost is not known here.",)
@@ -150,19 +156,19 @@ def test_what_is_no_month_is_refused(one: TalkWorld, month: str) -> None:
 
 def test_a_provider_that_left_the_catalogue_is_still_counted(one: TalkWorld) -> None:
     use(one)
-    with one.db.write_core() as connection:
-        connection.execute(sa.update(metadata.tables["attempt"]).values(provider_id="gone"))
+    rewrite(one, provider_id="gone")
     (row,) = one.usage().month(one.ada).rows
-    assert (row.provider, row.answers) == ("gone", 3)
+    assert (row.name, row.answers) == ("gone", 3)
 
 
 def test_the_csv_says_what_the_table_says(one: TalkWorld) -> None:
     use(one)
     table = one.usage().month(one.ada)
-    head, *lines = list(csv.reader(io.StringIO(table.csv().decode("utf-8-sig"))))
-    assert (head[1], head[6]) == ("Provider", "BYOK estimated cost (USD)")
-    figures = ["3", "2", "22", "14", "0.000000014000", "0", "1", "1", "11", "7", "0", "3"]
-    assert lines == [[table.month, "Fake AI", *figures], [table.month, "Total", *figures]]
+    head, *lines = list(csv.reader(io.StringIO(table_csv(table).decode("utf-8-sig"))))
+    assert (head[1], head[7]) == ("Row", "BYOK estimated cost (USD)")
+    about = str(table.total.byok.ttft_ms)
+    figures = ["3", "2", "22", "14", "0.000000014000", "0", "1", about, "1", "11", "7", "0", "3"]
+    assert lines == [[table.month, "Fake AI", "", *figures], [table.month, "Total", "", *figures]]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "  =1", "\ufeff=1", "＝1"])

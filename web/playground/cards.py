@@ -78,6 +78,9 @@ def _head(cell: Cell, shown: AnswerView, versions: tuple[AnswerView, ...]) -> No
     name = cell.names(shown)
     if cell.number is not None:
         st.markdown(f"**{cell.number} · {parts.plain(name)}**")
+    instead = receipt.instead(shown, cell.names)
+    if instead:
+        st.caption(f":material/swap_horiz: {parts.plain(instead)}")
     waiting = [one for one in versions if one.running]
     if waiting and len(versions) > 1:
         st.caption(f"{len(versions) - len(waiting)} of {len(versions)} done")

@@ -30,6 +30,7 @@ def dialog(its: Columns, thread: ThreadView | None, chatbot: UUID | None, leaf: 
         who.actor,
         its.ready,
         conversation_id=thread.conversation.id if thread else None,
+        chatbot_id=chatbot,
         after=leaf,
         asks=[Ask(text, repeats=times)],
     )
@@ -40,6 +41,8 @@ def dialog(its: Columns, thread: ThreadView | None, chatbot: UUID | None, leaf: 
     if outlook.own:
         told.append(sending.at_most(outlook, message=f"{formats.count(len(text))} characters"))
     st.markdown(parts.plain("This race: " + " · ".join(told)))
+    for warning in outlook.warnings:
+        st.caption(f":material/account_balance_wallet: {parts.plain(warning)}")
     for one in outlook.columns:
         if one.problem:
             st.caption(f":material/warning: {parts.plain(f'Column {its.numbers[one.column_id]}: {one.problem}')}")

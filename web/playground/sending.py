@@ -11,7 +11,7 @@ from byok.ground.errors import ByokError
 from byok.services.bounds import MESSAGE
 from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import ThreadView
-from byok.services.forecasts import Outlook
+from byok.services.forecast_views import Outlook
 from byok.services.messages import Ask, Message
 from byok.services.sessions import Identity
 from web import formats, parts
@@ -44,8 +44,8 @@ def whom(its: Columns) -> set[UUID] | None:
 def before(outlook: Outlook, to: set[UUID] | None, its: Columns) -> None:
     """Says in one line who pays and how much at most, and in a line each which columns cannot run."""
     asked = [one for one in outlook.columns if to is None or one.column_id in to]
-    own = [one for one in asked if one.source == "byok" and one.runs]
-    messages = sum(one.messages for one in asked)
+    own = [one for one in outlook.own if to is None or one.column_id in to]
+    messages = sum(part.messages for one in asked for part in one.parts)
     told = []
     if messages:
         left = parts.plan_left(outlook.used, outlook.allowance)
@@ -55,6 +55,8 @@ def before(outlook: Outlook, to: set[UUID] | None, its: Columns) -> None:
         told.append(f"{', '.join(keys)}: {at_most(outlook, to)}")
     if told:
         st.caption(parts.plain("Before sending: " + " · ".join(told)))
+    if outlook.warnings:
+        st.caption(f":material/account_balance_wallet: {parts.plain(' · '.join(outlook.warnings))}")
     for one in asked:
         if one.problem:
             which = f"Column {its.numbers[one.column_id]}: " if len(its.setups) > 1 else ""

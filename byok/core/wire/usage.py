@@ -9,7 +9,7 @@ from typing import Any
 from byok.core.provider import Provider
 from byok.core.wire.shapes import Usage
 
-MOST_TOKENS = 10**12
+MOST_TOKENS = 2**31  # the ledger holds no more; PostgreSQL would refuse the whole row, and with it the answer
 
 
 def find_usage(provider: Provider, chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -1,18 +1,24 @@
 """The tables, one file a noun. Importing this package registers all of them on `SQLModel.metadata`."""
 
 from byok.ground.tables.accounts import BrowserSession, Company, Person, Ticket
-from byok.ground.tables.attempts import Attempt
+from byok.ground.tables.attempts import Adjustment, Attempt
+from byok.ground.tables.budgets import Budget, OwnPrice
 from byok.ground.tables.chatbots import Chatbot
 from byok.ground.tables.conversations import Answer, Column, Conversation, Turn
 from byok.ground.tables.keys import ApiKey, Erasure, KeyDraft, ModelMenu, SealedColumns
 from byok.ground.tables.processes import ProcessLease
+from byok.ground.tables.rollups import USAGE_DAY, USAGE_DETAIL
 from byok.ground.tables.types import metadata
 
 __all__ = [
+    "USAGE_DAY",
+    "USAGE_DETAIL",
+    "Adjustment",
     "Answer",
     "ApiKey",
     "Attempt",
     "BrowserSession",
+    "Budget",
     "Chatbot",
     "Column",
     "Company",
@@ -20,6 +26,7 @@ __all__ = [
     "Erasure",
     "KeyDraft",
     "ModelMenu",
+    "OwnPrice",
     "Person",
     "ProcessLease",
     "SealedColumns",

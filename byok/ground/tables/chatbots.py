@@ -11,6 +11,7 @@ from byok.ground.tables.types import Row, belongs_to, moment, primary_key
 class Chatbot(Row, table=True):
     """`model` is `source:provider/model`; `key_id` pins one key, else the provider's default key is meant.
 
+    Where neither can be asked for want of plan messages or budget, `fallback_model` is, and only if it is set.
     `key_id` is no foreign key on purpose: when the key goes, the chatbot must say so, not forget it.
     """
 
@@ -27,3 +28,5 @@ class Chatbot(Row, table=True):
     sample: bool = False
     created_at: datetime = moment()
     updated_at: datetime = moment()
+    fallback_model: str | None = None
+    fallback_key_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""Run files as pandas DataFrames, for a notebook: `from byok.frames import read_run`. Asks no provider at all."""
+"""Run files as pandas DataFrames. Asks no provider at all."""
 
 from __future__ import annotations
 
@@ -7,27 +7,21 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from byok.frames.tables import FLAG, REAL, TEXT, WHOLE, frame, kinds
 from byok.services.run_file import RunFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT, FLAG, WHOLE, REAL = "object", "bool", "Int64", "float64"
-
-
-def _kinds(*groups: tuple[str, str]) -> dict[str, str]:
-    return {name: kind for kind, names in groups for name in names.split()}
-
-
 # The tables' columns, whatever is in the file, and their kinds: a notebook can rely on both.
-SETTINGS = _kinds((REAL, "temperature top_p"), (WHOLE, "max_tokens seed"), (TEXT, "stop"))
-COLUMNS = _kinds((WHOLE, "column"), (TEXT, "model system_prompt"), (FLAG, "removed")) | SETTINGS
-TURNS = _kinds((WHOLE, "turn follows"), (TEXT, "text"), (WHOLE, "repeats"))
+SETTINGS = kinds((REAL, "temperature top_p"), (WHOLE, "max_tokens seed"), (TEXT, "stop"))
+COLUMNS = kinds((WHOLE, "column"), (TEXT, "model system_prompt"), (FLAG, "removed")) | SETTINGS
+TURNS = kinds((WHOLE, "turn follows"), (TEXT, "text"), (WHOLE, "repeats"))
 ANSWERS = (
-    _kinds(
+    kinds(
         (WHOLE, "turn column version"),
         (TEXT, "model system_prompt state text reasoning error finish_reason provider model_answered paid_by"),
-        (TEXT, "started_at finished_at"),
+        (TEXT, "instead_of started_at finished_at"),
         (WHOLE, "ttft_ms duration_ms"),
         (REAL, "tokens_per_s"),
         (WHOLE, "tokens_in tokens_out tokens_cached tokens_reasoning"),
@@ -72,7 +66,7 @@ def read_run(file: str | PathLike[str] | bytes) -> RunFrames:
     columns = [one.model_dump(exclude={"parameters"}) | _settings(one.parameters) for one in run.columns]
     turns = [one.model_dump(exclude={"answers", "columns"}) for one in run.turns]
     answers = [{"turn": turn.turn, **_flat(one.model_dump())} for turn in run.turns for one in turn.answers]
-    return RunFrames(_frame(columns, COLUMNS), _frame(turns, TURNS), _frame(answers, ANSWERS))
+    return RunFrames(frame(columns, COLUMNS), frame(turns, TURNS), frame(answers, ANSWERS))
 
 
 def _flat(answer: dict[str, Any]) -> dict[str, Any]:
@@ -84,16 +78,3 @@ def _flat(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(parameters: dict[str, Any]) -> dict[str, Any]:
     return parameters | {"stop": list(parameters.get("stop") or [])}
-
-
-def _frame(rows: list[dict[str, Any]], kinds: dict[str, str]) -> pd.DataFrame:
-    import pandas as pd
-
-    def series(name: str, kind: str) -> pd.Series[Any]:
-        values: list[Any] = [row.get(name) for row in rows]
-        if kind == REAL:
-            values = [None if value is None else float(value) for value in values]
-        # An array first: guessed, a whole number beside a missing one would become a float.
-        return pd.Series(pd.array(values, dtype="Int64")) if kind == WHOLE else pd.Series(values, dtype=kind)
-
-    return pd.DataFrame({name: series(name, kind) for name, kind in kinds.items()})

@@ -1,0 +1,157 @@
+"""Monthly budgets on what own keys cost: everyone of the company reads them, admins set them.
+
+How they are kept is in `core.allowances`: a call that would pass one is refused before it is sent.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final, Literal
+
+from sqlmodel import select
+
+from byok.core import allowances
+from byok.core.allowances import budgets_of, spending
+from byok.core.catalogue import Catalogue
+from byok.core.plans import Plans
+from byok.ground.clock import Clock, month_of, utc_now
+from byok.ground.db import Database
+from byok.ground.errors import InvalidInputError, NotFoundError
+from byok.ground.tables import Budget
+from byok.services.access import Actor, admit
+from byok.services.amounts import PICO, scaled
+from byok.services.company_locks import lock_company
+
+WARN: Final = Decimal("0.8")
+MOST_USD: Final = 9_000_000  # what a column of pico-dollars holds
+MOST_CALLS: Final = 1_000_000
+UNPRICED_CALLS: Final = 100
+ALL_KEYS: Final = "All own keys"
+State = Literal["ok", "warn", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A budget and this month's spending, in pico-dollars.
+
+    Attributes:
+        provider_id: empty for all own keys together; `provider` is the full name then as well.
+        spent_pico: of calls that have ended; `held_pico`: the most that those may cost that are still open.
+        unpriced_calls: how many calls a month may go without a known price; `unpriced_used`: how many did or do.
+        share: of the limit that is spent or held, 1 being all of it.
+        state: `warn` from 80 %, `stopped` at 100 %.
+        called: what messages call it, e.g. `the OpenAI budget for November`.
+    """
+
+    provider_id: str
+    provider: str
+    limit_pico: int
+    spent_pico: int
+    held_pico: int
+    unpriced_calls: int
+    unpriced_used: int
+    share: Decimal
+    state: State
+    called: str
+
+    @property
+    def left_pico(self) -> int:
+        """What may still be spent."""
+        return max(0, self.limit_pico - self.spent_pico - self.held_pico)
+
+
+class Budgets:
+    """What pages and commands may do with budgets. Each call admits its actor anew."""
+
+    def __init__(self, *, db: Database, plans: Plans, catalogue: Catalogue, clock: Clock = utc_now) -> None:
+        self._db, self._plans, self._catalogue, self._clock = db, plans, catalogue, clock
+
+    def list(self, actor: Actor) -> builtins.list[BudgetView]:
+        """The company's budgets in this month (UTC): that for all keys first, then by the provider's name."""
+        month = month_of(self._clock())
+        with self._db.read() as session:
+            connection = session.connection()
+            company_id = admit(connection, actor, self._plans).company.id
+            views = [
+                self._view(one, spending(connection, company_id=company_id, month=month, provider_id=one.provider_id))
+                for one in budgets_of(connection, company_id=company_id)
+            ]
+        return sorted(views, key=lambda view: (view.provider_id != "", view.provider.lower()))
+
+    def set(
+        self, actor: Actor, provider_id: str, limit: Decimal | str, unpriced_calls: int = UNPRICED_CALLS
+    ) -> BudgetView:
+        """Sets a budget, or changes it; it binds from the next call on.
+
+        Args:
+            provider_id: empty for all own keys together.
+            limit: USD a month; a text as it was typed.
+
+        Raises:
+            NotAllowedError: a member asks.
+            ProPlanNeededError: the plan has no own keys.
+            NotFoundError: there is no such provider.
+            InvalidInputError: a number is none that can be kept.
+        """
+        limit_pico = scaled(limit, places=PICO, most=MOST_USD, what="The budget", field="limit")
+        if not 0 <= unpriced_calls <= MOST_CALLS:
+            raise InvalidInputError(
+                f"The calls without a price must be from 0 to {MOST_CALLS:,}.", field="unpriced_calls"
+            )
+        if provider_id:
+            self._catalogue.get(provider_id)
+        with self._db.write() as session:
+            company_id = admit(session, actor, self._plans, admin=True, byok=True).company.id
+            lock_company(session, company_id)
+            its = select(Budget).where(Budget.company_id == company_id, Budget.provider_id == provider_id)
+            row = session.exec(its).one_or_none()
+            if row is None:
+                row = Budget(
+                    company_id=company_id,
+                    provider_id=provider_id,
+                    limit_pico=limit_pico,
+                    unpriced_calls=unpriced_calls,
+                    updated_at=self._clock(),
+                )
+            row.limit_pico, row.unpriced_calls, row.updated_at = limit_pico, unpriced_calls, self._clock()
+            session.add(row)
+        return next(view for view in self.list(actor) if view.provider_id == provider_id)
+
+    def clear(self, actor: Actor, provider_id: str) -> None:
+        """Removes a budget: nothing but the provider's own limits holds back calls then.
+
+        Raises:
+            NotAllowedError: a member asks.
+            NotFoundError: there is no such budget.
+        """
+        with self._db.write() as session:
+            company_id = admit(session, actor, self._plans, admin=True).company.id
+            its = select(Budget).where(Budget.company_id == company_id, Budget.provider_id == provider_id)
+            row = session.exec(its).one_or_none()
+            if row is None:
+                raise NotFoundError("There is no such budget.")
+            session.delete(row)
+
+    def _view(self, one: allowances.Budget, now: allowances.Spending) -> BudgetView:
+        name = self._catalogue.name_of(one.provider_id)
+        share = share_of(one, now)
+        return BudgetView(
+            provider_id=one.provider_id,
+            provider=name or ALL_KEYS,
+            limit_pico=one.limit_pico,
+            spent_pico=now.spent_pico,
+            held_pico=now.held_pico,
+            unpriced_calls=one.unpriced_calls,
+            unpriced_used=now.unpriced + now.held_unpriced,
+            share=share,
+            state="stopped" if share >= 1 else "warn" if share >= WARN else "ok",
+            called=replace(one, provider=name).called(month_of(self._clock())),
+        )
+
+
+def share_of(budget: allowances.Budget, now: allowances.Spending) -> Decimal:
+    """How much of a budget is spent or held, 1 being all of it; so is nothing of nothing."""
+    taken = now.spent_pico + now.held_pico
+    return Decimal(taken) / budget.limit_pico if budget.limit_pico else Decimal(1)

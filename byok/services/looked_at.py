@@ -1,0 +1,74 @@
+"""A column that is looked at before it is asked: what each message can cost, and which of them the budgets allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from byok.core.allowances import Budget
+from byok.core.model_names import ModelName
+from byok.services.bounds import FRAME, most_tokens
+from byok.services.forecast_views import Forecast
+from byok.services.holds import Holds
+from byok.services.messages import Ask
+from byok.services.purses import Fit, Purses
+from byok.services.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What the forecast of a column, on the model `name`, is made of.
+
+    Attributes:
+        route: None where the column cannot run.
+        before: tokens that are sent with the first of `asks`, without that itself, at most.
+        tokens_out: the longest answer; None where that is not known.
+        grows: whether an answer that belongs to the history is still being written, and may grow without an end.
+        other: the same of the model that answers where this one is spent; None where no settings name one.
+        budgets: those that bind it. costs: the most that asking each of `asks` once can cost; None where not known.
+    """
+
+    name: ModelName
+    blank: Forecast
+    route: Route | None
+    before: int = 0
+    tokens_out: int | None = None
+    grows: bool = False
+    budgets: tuple[Budget, ...] = ()
+    asks: Sequence[Ask] = ()
+    costs: tuple[int | None, ...] = ()
+    other: LookedAt | None = None
+
+    def asking(self, asks: Sequence[Ask], holds: Holds) -> LookedAt:
+        """The same column, asked those of these messages that go to it, with what they cost."""
+        mine = [ask for ask in asks if ask.to is None or self.blank.column_id in ask.to]
+        asked = replace(self, asks=mine, other=self.other and self.other.asking(asks, holds))
+        return replace(asked, costs=_costs(asked, holds))
+
+
+def _costs(column: LookedAt, holds: Holds) -> tuple[int | None, ...]:
+    """The most that asking each of a column's messages once can cost."""
+    found: list[int | None] = []
+    before = column.before
+    if column.route is None or column.route.key_id is None or column.tokens_out is None:
+        return ()
+    for ask in column.asks:
+        before += most_tokens(ask.text)
+        found.append(holds.dearest(column.route, before, column.tokens_out))
+        before += column.tokens_out + FRAME  # the answer is part of what the next one is asked with
+    return tuple(found)
+
+
+def fits_of(columns: Sequence[LookedAt], asks: Sequence[Ask], purses: Purses) -> dict[UUID, Fit]:
+    """How much of each column the budgets allow, in the order in which it is reserved: message by message."""
+    fits = {one.blank.column_id: Fit() for one in columns}
+    costs = {one.blank.column_id: iter(one.costs) for one in columns}
+    for ask in asks:
+        for one in (one for one in columns if one.budgets and ask in one.asks):
+            cost, fit = next(costs[one.blank.column_id]), fits[one.blank.column_id]
+            for _ in range(ask.repeats):
+                refusal = purses.take(one.budgets, cost)
+                fit = Fit(fit.wanted + 1, fit.goes + (refusal is None), fit.refusal or refusal)
+            fits[one.blank.column_id] = fit
+    return fits
