@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.e2e.conftest import FLAGS, HOW, Server, find_chromium, make_server, settled, sign_in  # noqa: E402
 from tests.e2e.steps import add_column, ask, choose  # noqa: E402
+from tests.e2e.usage_page import figure, split_by  # noqa: E402
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 MODEL = "Model (for each message)"
@@ -51,6 +53,24 @@ def to_the_message(page: Page) -> None:
     page.get_by_role("button", name="Edit").last.scroll_into_view_if_needed()
     page.mouse.move(700, 400)
     page.mouse.wheel(0, -220)
+
+
+def walk_usage(page: Page, server: Server, shoot: Callable[[str], None]) -> None:
+    """The table split, its end, its days in months, and the attempts behind a number."""
+    page.goto(f"{server.url}/usage?period=Last+90+days")
+    split_by(page, "Model")
+    shoot("usage-models")
+    page.locator(".usage-charts").scroll_into_view_if_needed()
+    shoot("usage-charts")
+    page.locator(".elsewhere").scroll_into_view_if_needed()
+    shoot("usage-elsewhere")
+    figure(page, "Mistral", "byok requests").click()
+    page.get_by_role("dialog").locator(".attempts").wait_for()
+    shoot("usage-attempts")
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}/usage?period=Last+400+days")
+    page.get_by_role("radio", name="Days").or_(page.get_by_role("button", name="Days")).click()
+    shoot("usage-days")
 
 
 def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, *, first: bool) -> None:
@@ -87,6 +107,7 @@ def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, 
     for name in ("api-keys", "chatbot-settings", "usage"):
         page.goto(f"{server.url}/{name}")
         shoot(name)
+    walk_usage(page, server, shoot)
     page.goto(f"{server.url}/api-keys")
     page.get_by_role("button", name="Add Key").click()
     page.get_by_role("dialog").wait_for()
