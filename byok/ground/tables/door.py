@@ -19,7 +19,7 @@ class Throttle(Row, table=True):
     __tablename__ = "throttle"
 
     scope: str = Field(primary_key=True)
-    whose: bytes = Field(primary_key=True)
+    whose: bytes = Field(primary_key=True, repr=False)
     failures: int
     since: datetime = moment()
     until: datetime = moment()
