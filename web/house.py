@@ -22,17 +22,24 @@ def _cookie_token() -> str | None:
     return token if isinstance(token, str) else None
 
 
+def _address() -> str:
+    # None on loopback, where Streamlit leaves it out.
+    return st.context.ip_address or "127.0.0.1"
+
+
 @dataclass
 class House:
     """The workbench, and where a page run finds its session token: the cookie, or what a test hands in.
 
     Attributes:
         leaving: whether the process was told to stop.
+        address: where a page run is asked from.
     """
 
     workbench: Workbench
     token: Callable[[], str | None] = field(default=_cookie_token)
     leaving: bool = False
+    address: Callable[[], str] = field(default=_address)
 
 
 @functools.cache
@@ -53,7 +60,7 @@ def workbench() -> Workbench:
 def identity() -> Identity | None:
     """Who is signed in, read from the database at each call; None where nobody is."""
     token = house().token()
-    return house().workbench.sessions.whois(token) if token else None
+    return house().workbench.sessions.whois(token, address=house().address()) if token else None
 
 
 def signed_in() -> Identity:

@@ -25,6 +25,7 @@ SHORTEST, LONGEST = 8, 512
 # What a copy from a web page brings along and `str.strip` leaves: zero-width characters and a byte order mark.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 FINGERPRINT_SIZE = 16
+FINGERPRINTS, AUDIT = "fingerprint-key", "audit-key"  # what a company's, and a chain's, own key is for
 
 
 def clean_key(pasted: str) -> SecretStr:
@@ -112,7 +113,7 @@ class Vault:
 
     def new_fingerprint_key(self, *, company_id: UUID) -> bytes:
         """A fresh random key for a company's fingerprints, sealed, as one blob that says how to open it."""
-        return self._packed(random(sealing.KEY_SIZE), company_id)
+        return self._packed(random(sealing.KEY_SIZE), sealing.context(FINGERPRINTS, company_id))
 
     def reseal_fingerprint_key(self, sealed_key: bytes, *, company_id: UUID) -> bytes:
         """The same fingerprint key under the first master key: fingerprints stay what they were.
@@ -120,7 +121,7 @@ class Vault:
         Raises:
             KeyUnreadableError: it does not open here.
         """
-        return self._packed(self._fingerprint_key(sealed_key, company_id), company_id)
+        return self._repacked(sealed_key, sealing.context(FINGERPRINTS, company_id))
 
     def fingerprint(self, secret: SecretStr, *, company_id: UUID, sealed_key: bytes) -> bytes:
         """16 bytes by which a company recognises the same key again; they mean nothing to any other company.
@@ -128,9 +129,30 @@ class Vault:
         Raises:
             KeyUnreadableError: the company's fingerprint key does not open here.
         """
-        key = self._fingerprint_key(sealed_key, company_id)
+        key = self._unpacked(sealed_key, sealing.context(FINGERPRINTS, company_id))
         plain = secret.get_secret_value().encode()
         return hashlib.blake2b(plain, key=key, digest_size=FINGERPRINT_SIZE).digest()
+
+    def new_audit_key(self, *, chain_id: UUID) -> bytes:
+        """A fresh random key for a chain of the audit log, sealed in the same way."""
+        return self._packed(random(sealing.KEY_SIZE), sealing.context(AUDIT, chain_id))
+
+    def reseal_audit_key(self, sealed_key: bytes, *, chain_id: UUID) -> bytes:
+        """The same key under the first master key: the chain goes on.
+
+        Raises:
+            KeyUnreadableError: it does not open here.
+        """
+        return self._repacked(sealed_key, sealing.context(AUDIT, chain_id))
+
+    def audit_mac(self, *parts: bytes, chain_id: UUID, sealed_key: bytes) -> bytes:
+        """32 bytes that only this chain's key and these very parts give.
+
+        Raises:
+            KeyUnreadableError: the chain's key does not open here.
+        """
+        key = self._unpacked(sealed_key, sealing.context(AUDIT, chain_id))
+        return hashlib.blake2b(sealing.context(AUDIT, *parts), key=key, digest_size=32).digest()
 
     def _sealed(self, data_key: bytes, ciphertext: bytes, nonce: bytes, place: Place) -> Sealed:
         master_key_id = self._master_keys.first_id
@@ -151,15 +173,16 @@ class Vault:
             raise KeyUnreadableError
         return plain.decode("ascii")
 
-    def _packed(self, key: bytes, company_id: UUID) -> bytes:
+    def _packed(self, key: bytes, bound_to: bytes) -> bytes:
         master_key_id = self._master_keys.first_id
-        subkey = self._master_keys.subkey(master_key_id, sealing.context("fingerprint-key", company_id))
-        return sealing.pack(master_key_id, *sealing.lock(subkey, key))
+        return sealing.pack(master_key_id, *sealing.lock(self._master_keys.subkey(master_key_id, bound_to), key))
 
-    def _fingerprint_key(self, sealed_key: bytes, company_id: UUID) -> bytes:
+    def _unpacked(self, sealed_key: bytes, bound_to: bytes) -> bytes:
         master_key_id, ciphertext, nonce = sealing.unpack(sealed_key)
-        subkey = self._master_keys.subkey(master_key_id, sealing.context("fingerprint-key", company_id))
-        return sealing.unlock(subkey, ciphertext, nonce)
+        return sealing.unlock(self._master_keys.subkey(master_key_id, bound_to), ciphertext, nonce)
+
+    def _repacked(self, sealed_key: bytes, bound_to: bytes) -> bytes:
+        return self._packed(self._unpacked(sealed_key, bound_to), bound_to)
 
 
 def _stored_origin(sealed: SealedLike, place: Place) -> str:

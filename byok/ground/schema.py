@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from byok.ground.db import WRITE, Database
 from byok.ground.errors import SettingsError
 
-HEAD = "0004"
+HEAD = "0005"
 VERSION_TABLE = "alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE_S = 60.0

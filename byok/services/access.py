@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -29,10 +29,14 @@ _PERSON = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a person who is signed in, or (without `person_id`) the operator acting for a company."""
+    """Who asks: a person who is signed in, or (without `person_id`) the operator acting for a company.
+
+    `address` is where the call came from, for the audit log; it allows nothing and is no part of who somebody is.
+    """
 
     company_id: UUID
     person_id: UUID | None = None
+    address: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

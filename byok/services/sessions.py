@@ -101,8 +101,12 @@ class Sessions:
             )
         return SignedIn(token, expires_at)
 
-    def whois(self, token: str) -> Identity | None:
-        """Who holds this token now; None where the session ended, or the person is gone or disabled."""
+    def whois(self, token: str, *, address: str = "") -> Identity | None:
+        """Who holds this token now; None where the session ended, or the person is gone or disabled.
+
+        Args:
+            address: where the call comes from, as the server saw it.
+        """
         now = self._clock()
         query = (
             select(BrowserSession, Person, Company)
@@ -120,7 +124,7 @@ class Sessions:
         if now >= browser.seen_at + SEEN_STEP:
             self._saw(browser.id, now)
         return Identity(
-            actor=Actor(company.id, person.id),
+            actor=Actor(company.id, person.id, address),
             name=person.name,
             username=person.username,
             role=cast("Literal['admin', 'member']", person.role),

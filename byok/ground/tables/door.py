@@ -1,0 +1,40 @@
+"""What the door keeps beside sessions: counters of failed sign-ins, and invitations. Neither names whom it is about.
+
+Refuses to keep what was typed: a username, an address and a token stand here as hashes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field
+
+from byok.ground.tables.types import Row, belongs_to, moment, primary_key
+
+
+class Throttle(Row, table=True):
+    """Failed sign-ins of an account or from an address (`scope`), known by a hash; until when it must wait."""
+
+    __tablename__ = "throttle"
+
+    scope: str = Field(primary_key=True)
+    whose: bytes = Field(primary_key=True, repr=False)
+    failures: int
+    since: datetime = moment()
+    until: datetime = moment()
+    expires_at: datetime = moment(index=True)
+
+
+class Invitation(Row, table=True):
+    """A link by which a person sets a password once: a new one's (`invite`), or in place of the old (`reset`)."""
+
+    __tablename__ = "invitation"
+
+    id: UUID = primary_key()
+    person_id: UUID = belongs_to("person.id")
+    purpose: str
+    token_hash: bytes = Field(unique=True, repr=False)
+    made_by_name: str = ""
+    made_at: datetime = moment()
+    expires_at: datetime = moment()
