@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 import httpcore
@@ -19,6 +19,8 @@ from byok.core.addresses import may_reach
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host and port, the best one first."""
+
+Call = Callable[[str], Awaitable[httpcore.AsyncNetworkStream]]
 
 HEAD_START = 0.25  # seconds that an address has before the next one is tried beside it (RFC 8305)
 
@@ -82,26 +84,25 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
                         address, port, local_address=local_address, socket_options=socket_options
                     )
 
-                return await (call(*addresses) if len(addresses) == 1 else _first(map(call, _mixed(addresses))))
+                return await (call(*addresses) if len(addresses) == 1 else _first(call, _mixed(addresses)))
         except TimeoutError:
             raise httpcore.ConnectTimeout from None
         except (OSError, UnicodeError) as error:  # UnicodeError: longer than any name
             raise httpcore.ConnectError(type(error).__name__) from None
 
 
-async def _first(calls: Iterator[Awaitable[httpcore.AsyncNetworkStream]]) -> httpcore.AsyncNetworkStream:
-    """The first connection that stands. Each call has a head start before the next; the others are ended."""
+async def _first(call: Call, addresses: list[str]) -> httpcore.AsyncNetworkStream:
+    """The first connection that stands. Each address has a head start before the next; the other calls are ended."""
     failure: BaseException = httpcore.ConnectError("no address")
     running: set[asyncio.Future[httpcore.AsyncNetworkStream]] = set()
-    following = next(calls, None)
+    left = addresses
     try:
-        while following is not None or running:
-            if following is not None:
-                running.add(asyncio.ensure_future(following))
-                following = next(calls, None)
-            await asyncio.wait(
-                running, timeout=None if following is None else HEAD_START, return_when=asyncio.FIRST_COMPLETED
-            )
+        while left or running:
+            if left:
+                running.add(asyncio.ensure_future(call(left[0])))
+                left = left[1:]
+            wait = HEAD_START if left else None
+            await asyncio.wait(running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             for one in [one for one in running if one.done()]:
                 running.discard(one)
                 if one.exception() is None:
