@@ -47,7 +47,11 @@ def run() -> None:
         return
     # The card keeps its place, and is filled after the page: what a person clicked for comes first.
     card = st.sidebar.container(border=True, gap="small")
-    page.run()
+    try:
+        page.run()
+    except Exception:
+        _account(who, card)  # the way out stays, whatever a page does
+        raise
     _account(who, card)
     elements.watch_session(who.actor.person_id)
 

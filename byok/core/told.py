@@ -7,11 +7,14 @@ and those of the operating system are a list of its own.
 from __future__ import annotations
 
 import os
+import re
 import traceback
 
 from byok.ground.errors import ByokError
 
 MOST_FRAMES = 60
+CODES = ("sqlite_errorname", "sqlstate")  # what databases say of an error besides words, e.g. SQLITE_BUSY or 42P01
+_CODE = re.compile(r"[A-Z0-9_]{1,40}")
 
 
 def kind_of(error: BaseException) -> str:
@@ -39,4 +42,5 @@ def _words(error: BaseException) -> str:
         return f": {error}"
     if isinstance(error, OSError) and error.errno is not None and error.strerror == os.strerror(error.errno):
         return f": {error.strerror}"
-    return ""
+    codes = (getattr(error, name, None) for name in CODES)
+    return "".join(f": {code}" for code in codes if isinstance(code, str) and _CODE.fullmatch(code))

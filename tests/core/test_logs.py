@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
@@ -95,6 +97,15 @@ def test_the_words_of_our_own_tree_and_of_the_system_are_told() -> None:
     assert json.loads(line(error=raised(KeyUnreadableError)))["error"] == "byok.ground.errors.KeyUnreadableError"
     assert "No such file or directory" in line(error=raised(lambda: FileNotFoundError(2, "No such file or directory")))
     assert WORDS not in line(error=raised(lambda: OSError(2, WORDS)))
+
+
+def test_a_databases_code_is_told_but_not_its_words() -> None:
+    with closing(sqlite3.connect(":memory:")) as database, pytest.raises(sqlite3.OperationalError) as failed:
+        database.execute(f"SELECT '{WORDS}' FROM gone")  # noqa: S608
+    written = line(error=failed.value)
+    assert "sqlite3.OperationalError: SQLITE_ERROR" in written
+    assert "gone" not in written
+    assert WORDS not in written
 
 
 def test_what_repeats_an_exception_in_its_message_is_cut_off() -> None:
