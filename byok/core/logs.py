@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Literal
 
 from byok.core import redaction
@@ -18,6 +20,8 @@ from byok.core.told import told
 from byok.ground import request_ids
 
 Form = Literal["json", "text"]
+
+log = logging.getLogger(__name__)
 
 
 class Line(logging.Formatter):
@@ -62,11 +66,28 @@ def set_up(form: Form) -> None:
         _dress(handler, line)
     redaction.install()
     redaction.quiet_http()
+    logging.captureWarnings(capture=True)
+    # Else the interpreter prints these itself, words and all.
+    sys.excepthook = _end_of_process
+    threading.excepthook = lambda failed: _unforeseen("a thread failed", failed.exc_value)
+    sys.unraisablehook = lambda failed: _unforeseen("a clean-up failed", failed.exc_value)
     covered = type("Covered", (_Covered,), {"line": line})
     logging.setLoggerClass(covered)
     for logger in _loggers():
         if type(logger) is logging.Logger or isinstance(logger, _Covered):
             logger.__class__ = covered
+
+
+def _end_of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _unforeseen("the process failed", error)
+
+
+def _unforeseen(what: str, error: BaseException | None) -> None:
+    if not isinstance(error, SystemExit):  # a thread that ends so has not failed
+        log.error(what, exc_info=error)
 
 
 class _Ours(logging.StreamHandler):  # type: ignore[type-arg]

@@ -160,3 +160,27 @@ def test_every_logger_of_a_process_writes_so_also_one_that_is_made_later(form: F
     else:
         assert all("Z WARNING " in one for one in warned)
     assert not any("api.example" in one and "http" in json.loads(one)["logger"] for one in lines if form == "json")
+
+
+FAILING = f"""
+import sys, threading, warnings
+from byok.core import logs
+logs.set_up("json")
+def fail(): raise RuntimeError("{WORDS}")
+class Clumsy:
+    def __del__(self): fail()
+warnings.warn("mind this")
+thread = threading.Thread(target=fail); thread.start(); thread.join()
+Clumsy()
+fail()
+"""
+
+
+def test_what_the_interpreter_would_print_itself_is_logged_without_words() -> None:
+    done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=False)
+    entries = [json.loads(one) for one in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert [one["message"] for one in entries[1:]] == ["a thread failed", "a clean-up failed", "the process failed"]
+    assert "mind this" in entries[0]["message"]
+    assert {one["error"] for one in entries[1:]} == {"RuntimeError"}
+    assert WORDS not in done.stderr + done.stdout

@@ -15,6 +15,7 @@ import trustme
 
 from byok.core.addresses import may_reach, reach_of
 from byok.core.catalogue import Catalogue
+from byok.core.retries import Retries
 from byok.ground.errors import CatalogueError, PrivateAddressError, RefusedRequestError
 from tests.security.conftest import Tally
 from tests.security.network_world import Dialer, Names, ask, at, check, client, listening
@@ -226,10 +227,12 @@ def test_what_a_person_reads_says_what_the_operator_can_do(tally: Tally) -> None
         dialer = Dialer()
         async with client(Names(["10.0.0.1"]), dialer) as http:
             finding = await check(http, at("https://api.example/v1", private=False))
-        tally.tried()
+            error = await ask(http, at("https://api.example/v1", private=False))
+        tally.tried(2)
         assert finding.proof == "nothing was sent"
         assert finding.detail == "OpenAI was not asked: its address leads where no provider may be."
         assert "private_network = true" in finding.next_step
+        assert Retries().pause(error, tries=0, begun=False) is None  # asking again would change nothing
         assert dialer.called == []
 
     asyncio.run(run())
