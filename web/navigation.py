@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from byok.ground import request_ids
 from byok.services.sessions import Identity
 from web import door, elements, parts
 from web.house import identity, workbench
@@ -15,6 +16,7 @@ LEFT = "plan-left"
 
 def run() -> None:
     """One page run: the page for who is signed in, else the sign-in page at the same address."""
+    request_ids.begin()
     # A Material symbol as page icon would be fetched from another origin; a file of ours is not.
     st.set_page_config(page_title="Aimy BYOK workbench", page_icon=str(elements.ASSETS / "icon.svg"), layout="wide")
     st.html(elements.ASSETS / "page.css")
@@ -45,7 +47,11 @@ def run() -> None:
         return
     # The card keeps its place, and is filled after the page: what a person clicked for comes first.
     card = st.sidebar.container(border=True, gap="small")
-    page.run()
+    try:
+        page.run()
+    except Exception:
+        _account(who, card)  # the way out stays, whatever a page does
+        raise
     _account(who, card)
     elements.watch_session(who.actor.person_id)
 

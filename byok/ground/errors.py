@@ -23,6 +23,7 @@ ByokError
     ├── RefusedRequestError  the provider refuses this request (model, field, content, length)
     ├── UnreachableError     no answer in time, or a connection that broke off: it may have been working all the same
     │   └── NoConnectionError  nobody answered the call, so nothing was sent
+    │       └── PrivateAddressError  nobody was called: the address is private, and the catalogue does not allow that
     ├── ProviderDownError    5xx, a gateway's page, overloaded
     └── BadAnswerError       an answer that cannot be read
 
@@ -202,6 +203,18 @@ class UnreachableError(ProviderError):
 
 class NoConnectionError(UnreachableError):
     """No connection at all: nothing was sent."""
+
+
+class PrivateAddressError(NoConnectionError):
+    """The provider's name leads into a private network, or to where no provider is; nothing was sent."""
+
+    default_next_step = (
+        "Ask the operator to check the provider's base_url and name server; an own server on a private network needs "
+        "private_network = true in its row of the catalogue."
+    )
+
+    def __init__(self, message: str, *, provider: str = "") -> None:
+        super().__init__(message, provider=provider, hopeless=True)
 
 
 class ProviderDownError(ProviderError):
