@@ -29,18 +29,21 @@ def rebind(provider_id: str, slug: str | None, yes: bool, as_json: bool) -> None
         if not moves:
             raise InvalidInputError(f"No key of {name} is bound to another address than the catalogue's.")
         for move in moves:
-            keys = "1 key" if move.keys == 1 else f"{move.keys:,} keys"
-            click.echo(f"{move.company}: {keys} from {move.origin} to {move.new_origin}", err=True)
+            click.echo(f"{move.company}: {_keys(move.keys)} from {move.origin} to {move.new_origin}", err=True)
         if not yes:
             click.confirm(f"Send these keys of {name} to the new address from now on?", abort=True, err=True)
         done = bench.rebinding.rebind(provider_id, company_id=company_id)
     if as_json:
         echo_json({**asdict(done), "moves": [asdict(move) for move in moves]})
     else:
-        click.echo(f"{done.rebound:,} keys of {name} are bound to {moves[0].new_origin}.")
+        click.echo(f"{_keys(done.rebound)} of {name} bound to {moves[0].new_origin}.")
     if done.changed or done.unreadable:
         raise ByokError(
             f"{done.changed:,} keys changed meanwhile; {done.unreadable:,} do not open at the address they were saved "
             "for and need to be entered again.",
             next_step="Run it again for those that changed.",
         )
+
+
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count:,} keys"
