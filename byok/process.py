@@ -14,7 +14,9 @@ from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
 from byok.ground.home import make_home
 from byok.ground.settings import Settings
+from byok.services.master_key_checks import MasterKeyChecks
 from byok.usage_services import UsageServices
+from byok.vault_services import VaultServices
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from byok.services.key_check import KeyCheck
     from byok.services.keys import Keys
     from byok.services.models import Models
-    from byok.services.rotation import Rotation
     from byok.services.routes import Routes
     from byok.services.sessions import Sessions
 
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
 
 
-class Workbench(UsageServices):
+class Workbench(UsageServices, VaultServices):
     """All services of a process. Get it from `open`; `close` it at the end."""
 
     @classmethod
@@ -78,6 +79,7 @@ class Workbench(UsageServices):
         make_home(self.settings)
         _ = self.vault
         schema.upgrade(self.db)
+        MasterKeyChecks(db=self.db, vault=self.vault, clock=self.clock).run()
         if self.settings.demo_on:
             self.demo.seed()
         if self.what == "app":
@@ -211,10 +213,3 @@ class Workbench(UsageServices):
         from byok.services.demo import Demo
 
         return Demo(db=self.db, plans=self.plans, vault=self.vault, settings=self.settings, clock=self.clock)
-
-    @cached_property
-    def rotation(self) -> Rotation:
-        """Re-sealing under another master key."""
-        from byok.services.rotation import Rotation
-
-        return Rotation(db=self.db, vault=self.vault)

@@ -90,18 +90,18 @@ class Accounts:
             )
         if not name:
             raise InvalidInputError("A company needs a name.", field="name")
-        company_id = new_id()
-        company = Company(
-            id=company_id,
-            slug=slug,
-            name=name,
-            plan=self._plans.get(plan).id,
-            fingerprint_key=self._vault.new_fingerprint_key(company_id=company_id),
-            created_at=self._clock(),
-        )
+        company_id, plan_id = new_id(), self._plans.get(plan).id
         with self._db.write() as session:
             if session.exec(select(Company.id).where(Company.slug == slug)).first():
                 raise InvalidInputError(f"There is a company {slug!r} already.", field="slug")
+            company = Company(
+                id=company_id,
+                slug=slug,
+                name=name,
+                plan=plan_id,
+                fingerprint_key=self._vault.new_fingerprint_key(company_id=company_id),
+                created_at=self._clock(),
+            )
             session.add(company)
         return self.company(slug)
 
