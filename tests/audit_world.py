@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,9 @@ from byok.ground.tables.audit import OPERATOR
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Rows = list[dict[str, Any]]
+Hand = Callable[[sa.Connection], object]
+SQLITE = ("PRAGMA foreign_keys=OFF", "PRAGMA foreign_keys=ON")
+POSTGRES = ("SET session_replication_role = replica", "SET session_replication_role = DEFAULT")
 
 
 def fresh_vault() -> Vault:
@@ -41,6 +45,13 @@ class AuditWorld:
 
     def add(self, action: str, chain_id: UUID, number: int = 0, *, vault: Vault | None = None) -> int:
         """One more row, as a service writes it."""
+        with self.db.write_core() as connection:
+            return self.add_on(connection, action, chain_id, number, vault=vault)
+
+    def add_on(
+        self, connection: sa.Connection, action: str, chain_id: UUID, number: int = 0, *, vault: Vault | None = None
+    ) -> int:
+        """The same in a transaction of the caller's."""
         what = Happening(
             action,
             chain_id,
@@ -53,8 +64,7 @@ class AuditWorld:
             f"r{number}",
         )
         at = NOON + timedelta(seconds=number, microseconds=number)
-        with self.db.write_core() as connection:
-            return (Chains(vault=vault) if vault else self.chains).add(connection, what, at=at)
+        return (Chains(vault=vault) if vault else self.chains).add(connection, what, at=at)
 
     def check(
         self, *, only: UUID | None = None, noted: Sequence[Head] = (), vault: Vault | None = None
@@ -80,37 +90,40 @@ class AuditWorld:
         with self.db.engine.connect() as connection:
             return {row["chain_id"]: dict(row) for row in connection.execute(sa.select(HEADS)).mappings()}
 
-    def spoil(self, hand: Callable[[sa.Connection], object], *, then: Callable[[], object] | None = None) -> list[str]:
+    def spoil(self, hand: Hand, *, then: Hand | None = None) -> list[str]:
         """What is found wrong after somebody wrote past the product; all is then as it was.
 
         Args:
             hand: what he does; no foreign key holds him back.
-            then: what happens before anybody checks.
+            then: what the product does before anybody checks, in the same transaction.
         """
-        kept = self.all()
-        try:
-            self.write(hand)
+        with self._unbound() as connection:
+            hand(connection)
             if then is not None:
-                then()
-            return self.faults()
-        finally:
-            self.write(lambda connection: self.put_back(connection, kept))
+                then(connection)
+            found = check(connection, self.vault)
+            connection.rollback()
+        return [fault for one in found for fault in one.faults]
 
-    def write(self, hand: Callable[[sa.Connection], object]) -> None:
-        """Writes past the product."""
-        with self.db.engine.connect() as connection:
-            sqlite = connection.dialect.name == "sqlite"
-            if sqlite:
-                connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
-            else:
-                connection.execute(sa.text("SET session_replication_role = replica"))
+    def write(self, hand: Hand) -> None:
+        """Writes past the product, for good."""
+        with self._unbound() as connection:
             hand(connection)
             connection.commit()
-            if sqlite:
-                connection.connection.cursor().execute("PRAGMA foreign_keys=ON")
-            else:
-                connection.execute(sa.text("SET session_replication_role = DEFAULT"))
-                connection.commit()
+
+    @contextmanager
+    def _unbound(self) -> Iterator[sa.Connection]:
+        """A connection on which foreign keys are not looked at."""
+        with self.db.engine.connect() as connection:
+            sqlite = self.db.is_sqlite
+            off, on = SQLITE if sqlite else POSTGRES
+            connection.connection.cursor().execute(off)
+            try:
+                yield connection
+            finally:
+                connection.connection.cursor().execute(on)
+                if not sqlite:
+                    connection.commit()
 
     def all(self) -> tuple[Rows, Rows]:
         """Heads and rows of all chains."""

@@ -173,9 +173,10 @@ class Chain:
     def _row(self, number: Any) -> dict[str, Any] | None:
         one = sa.select(*_COLUMNS).where(_e.chain_id == self._id, _e.seq == number)
         try:
-            return dict(self._connection.execute(one).mappings().one())
+            found = self._connection.execute(one).mappings().one_or_none()
         except _ODD:
             return None
+        return None if found is None else dict(found)
 
 
 def _take_note(found: Checked, row: Mapping[str, Any], marks: list[Head]) -> None:

@@ -147,9 +147,9 @@ def test_a_chain_that_is_gone_with_its_head_is_missed(world: AuditWorld) -> None
     assert world.spoil(lambda c: both(c, OPERATOR)) == [
         "The whole record is gone: the beginnings of the others stood in it."
     ]
-    again = world.spoil(lambda c: both(c, world.acme), then=lambda: world.add("key.added", world.acme))
+    again = world.spoil(lambda c: both(c, world.acme), then=lambda c: world.add_on(c, "key.added", world.acme))
     assert again == ["The record was begun anew: what stood in it before is gone."]
-    again = world.spoil(lambda c: both(c, OPERATOR), then=lambda: world.add("demo.reset", OPERATOR))
+    again = world.spoil(lambda c: both(c, OPERATOR), then=lambda c: world.add_on(c, "demo.reset", OPERATOR))
     assert again == ["The operator's record does not note the beginning of this one."] * 2
 
 
@@ -161,7 +161,7 @@ def test_going_on_behind_a_cut_covers_nothing_up(world: AuditWorld) -> None:
         mine = sa.update(HEADS).where(HEADS.c.chain_id == world.acme)
         connection.execute(mine.values(seq=5, mac=fifth["mac"]))
 
-    (fault,) = world.spoil(cut, then=lambda: world.add("key.used", world.acme))
+    (fault,) = world.spoil(cut, then=lambda c: world.add_on(c, "key.used", world.acme))
     assert fault == "At entry 6 the record was resumed. The end of the record was not as it was signed."
 
 
