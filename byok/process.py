@@ -174,7 +174,7 @@ class Workbench(UsageServices):
         """The companies' chatbots."""
         from byok.services.chatbots import Chatbots
 
-        return Chatbots(db=self.db, plans=self.plans, routes=self.routes, clock=self.clock)
+        return Chatbots(db=self.db, plans=self.plans, routes=self.routes, chains=self.chains, clock=self.clock)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.ledger import Outcome, reserve, settle
 from byok.core.rollups import Settled, add
@@ -22,6 +23,7 @@ from byok.services.corrections import Corrections
 from byok.services.periods import Period
 from byok.services.usage import Usage
 from byok.services.usage_table import UsageTable
+from tests.audit_world import fresh_vault
 from tests.run_world import BYOK, NOVEMBER, Author, row, rows
 from tests.services.talk_world import PLANS
 
@@ -37,7 +39,8 @@ class Books:
         self.db = db
         self.author = Author(db)
         self.operator = Actor(self.author.company_id)
-        self.corrections = Corrections(db=db, plans=PLANS, clock=utc_now)
+        self.vault = fresh_vault()
+        self.corrections = Corrections(db=db, plans=PLANS, chains=Chains(vault=self.vault), clock=utc_now)
         self.usage = Usage(db=db, plans=PLANS, catalogue=Catalogue({}), clock=lambda: NOVEMBER)
 
     def attempt(self, outcome: Outcome | None = PRICED, **more: Any) -> UUID:
