@@ -10,6 +10,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
+from byok.audit_services import AuditServices
 from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
 from byok.ground.home import make_home
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
 
 
-class Workbench(UsageServices):
+class Workbench(UsageServices, AuditServices):
     """All services of a process. Get it from `open`; `close` it at the end."""
 
     @classmethod
@@ -93,6 +94,7 @@ class Workbench(UsageServices):
                 self.chatbots,
                 self.keys,
                 self.accounts,
+                self.audit,
                 self.sessions,
             )
             self.lease.start()

@@ -22,6 +22,7 @@ FLOORS = {
     "byok.services": 2,
     "byok.parts": 3,
     "byok.usage_services": 3,
+    "byok.audit_services": 3,
     "byok.process": 4,
     "byok.cli": 5,
     "byok.frames": 5,
