@@ -89,14 +89,14 @@ def _filters(choices: Choices) -> Wanted:
     actions = {words: action for action, words in choices.actions}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first, last = _days(day_of(workbench().clock()))
-        person = st.selectbox("Who", [EVERYONE, *people, OPERATOR, NOBODY], key="audit-who", width=190)
+        person = st.selectbox("Who", [EVERYONE, *people, OPERATOR, NOBODY], key="audit-who", width=180)
         action = st.selectbox("What", [EVERYTHING, *actions], key="audit-what", width=250)
     others: dict[str, Who] = {OPERATOR: "operator", NOBODY: "nobody"}
     return Wanted(first, last, people.get(person) or others.get(person), actions.get(action))
 
 
 def _days(today: date) -> tuple[date | None, date | None]:
-    wanted = st.selectbox("Days (UTC)", [ALL_TIME, *LAST, CUSTOM], key="audit-days", width=160)
+    wanted = st.selectbox("Days (UTC)", [ALL_TIME, *LAST, CUSTOM], key="audit-days", width=150)
     if wanted in LAST:
         return today - timedelta(days=LAST[wanted] - 1), today
     if wanted != CUSTOM:

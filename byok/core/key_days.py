@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from byok.core.audit import Chains, Happening
 from byok.core.job import Job
+from byok.core.wire import ChatCall
 from byok.ground.clock import day_of
 from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
@@ -52,10 +53,15 @@ def record(connection: sa.Connection, chains: Chains, job: Job, key: Any, *, at:
         actor_name=person.name if person else "operator",
         subject=key.label,
         fingerprint=short(key.fingerprint),
-        detail=f"{key.provider_id}: the first time on {day_of(at)}",
+        detail=f"{_provider(job) or key.provider_id}, for the first time on {day_of(at)}",
         address=job.address,
     )
     chains.add(connection, used, at=at)
+
+
+def _provider(job: Job) -> str:
+    provider = job.call.provider if isinstance(job.call, ChatCall) else job.provider
+    return provider.name if provider else ""
 
 
 def short(fingerprint: bytes) -> str:

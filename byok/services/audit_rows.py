@@ -31,7 +31,6 @@ HEAD: Final = (
 OVERRIDES: Final = {
     "chain.began": "Record begun",
     "chain.resumed": "Record resumed",
-    "key.used": "Key used, first time that day",
     "price.set": "Own price set",
     "price.cleared": "Own price cleared",
     "session.began": "Signed in",

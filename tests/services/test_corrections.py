@@ -197,3 +197,14 @@ def test_a_corrected_cost_says_nothing_of_tokens_that_are_not_known(books: Books
     books.correct(books.attempt(BARE), cost=Decimal(1))
     (shown,) = books.usage.attempts(books.operator, MONTH).rows
     assert (shown.cost_pico, shown.tokens_in, shown.tokens_out) == (10**12, None, None)
+
+
+def test_a_correction_is_on_the_companys_record_without_what_somebody_wrote(books: Books) -> None:
+    attempt_id = books.attempt()
+    books.correct(attempt_id, cost=Decimal("0.0125"), tokens_in=5)
+    events = metadata.tables["audit_event"]
+    with books.db.read() as session:
+        mine = sa.select(events).where(events.c.chain_id == books.author.company_id)
+        (row,) = session.connection().execute(mine).all()
+    told = (row.actor_name, row.action, row.subject, row.detail)
+    assert told == ("operator", "usage.corrected", str(attempt_id), "cost in USD: 0.0125, tokens in: 5")
