@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from byok.core.audit import Chains
     from byok.core.leases import Lease
     from byok.core.local_model import LocalModel
     from byok.core.price_book import PriceBook
@@ -70,6 +71,13 @@ class Parts:
     def vault(self) -> Vault:
         """The room that sees keys."""
         return Vault(load_master_keys(self.settings))
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The audit log, to be added to."""
+        from byok.core.audit import Chains
+
+        return Chains(vault=self.vault)
 
     @cached_property
     def db(self) -> Database:
@@ -140,6 +148,7 @@ class Parts:
             wire=self.wire,
             lease=self.lease,
             price=self.price_book,
+            chains=self.chains,
             retries=self._retries,
             clock=self.clock,
         )

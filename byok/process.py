@@ -10,6 +10,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
+from byok.audit_services import AuditServices
 from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
 from byok.ground.home import make_home
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
 
 
-class Workbench(UsageServices, VaultServices):
+class Workbench(UsageServices, VaultServices, AuditServices):
     """All services of a process. Get it from `open`; `close` it at the end."""
 
     @classmethod
@@ -95,6 +96,7 @@ class Workbench(UsageServices, VaultServices):
                 self.chatbots,
                 self.keys,
                 self.accounts,
+                self.audit,
                 self.sessions,
             )
             self.lease.start()
@@ -176,7 +178,7 @@ class Workbench(UsageServices, VaultServices):
         """The companies' chatbots."""
         from byok.services.chatbots import Chatbots
 
-        return Chatbots(db=self.db, plans=self.plans, routes=self.routes, clock=self.clock)
+        return Chatbots(db=self.db, plans=self.plans, routes=self.routes, chains=self.chains, clock=self.clock)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -33,21 +33,21 @@ class UsageServices(Parts):
         """The operator's hand in the ledger."""
         from byok.services.corrections import Corrections
 
-        return Corrections(db=self.db, plans=self.plans, clock=self.clock)
+        return Corrections(db=self.db, plans=self.plans, chains=self.chains, clock=self.clock)
 
     @cached_property
     def budgets(self) -> Budgets:
         """What own keys may cost in a month."""
         from byok.services.budgets import Budgets
 
-        return Budgets(db=self.db, plans=self.plans, catalogue=self.catalogue, clock=self.clock)
+        return Budgets(db=self.db, plans=self.plans, catalogue=self.catalogue, chains=self.chains, clock=self.clock)
 
     @cached_property
     def own_prices(self) -> OwnPrices:
         """What providers ask of a company."""
         from byok.services.own_prices import OwnPrices
 
-        return OwnPrices(db=self.db, plans=self.plans, catalogue=self.catalogue, clock=self.clock)
+        return OwnPrices(db=self.db, plans=self.plans, catalogue=self.catalogue, chains=self.chains, clock=self.clock)
 
     @cached_property
     def elsewhere(self) -> Elsewhere:

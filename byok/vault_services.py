@@ -21,17 +21,17 @@ class VaultServices(Parts):
     @cached_property
     def master_keys(self) -> MasterKeyChanges:
         """The master keys."""
-        from byok.core.audit import Chains
         from byok.services.master_key_changes import MasterKeyChanges
 
-        chains = Chains(vault=self.vault)
-        return MasterKeyChanges(db=self.db, vault=self.vault, chains=chains, settings=self.settings, clock=self.clock)
+        return MasterKeyChanges(
+            db=self.db, vault=self.vault, chains=self.chains, settings=self.settings, clock=self.clock
+        )
 
     @cached_property
     def rebinding(self) -> Rebinding:
         """Keys of a provider whose address moved."""
-        from byok.core.audit import Chains
         from byok.services.rebinding import Rebinding
 
-        chains = Chains(vault=self.vault)
-        return Rebinding(db=self.db, vault=self.vault, chains=chains, catalogue=self.catalogue, clock=self.clock)
+        return Rebinding(
+            db=self.db, vault=self.vault, chains=self.chains, catalogue=self.catalogue, clock=self.clock
+        )

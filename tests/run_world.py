@@ -13,6 +13,7 @@ import httpx
 import sqlalchemy as sa
 
 from byok.core import ledger
+from byok.core.audit import Chains
 from byok.core.job import Job
 from byok.core.leases import Lease
 from byok.core.live import Live
@@ -52,6 +53,7 @@ class Process:
         clock: Callable[[], datetime] = utc_now,
         line: WaitingLine | None = None,
         price: Pricing | None = None,
+        chains: Chains | None = None,
     ) -> None:
         self.db, self.price = db, price or cheap
         self.loop = LoopThread()
@@ -63,6 +65,7 @@ class Process:
             wire=wire or Wire(self.http),
             lease=self.lease,
             price=self.price,
+            chains=chains,
             retries=retries,
             line=line,
             tick=tick,

@@ -23,6 +23,7 @@ FLOORS = {
     "byok.parts": 3,
     "byok.usage_services": 3,
     "byok.vault_services": 3,
+    "byok.audit_services": 3,
     "byok.process": 4,
     "byok.cli": 5,
     "byok.frames": 5,

@@ -38,6 +38,7 @@ def run() -> None:
             ],
             "Company admin": [
                 st.Page("pages/api_keys.py", title="API Keys", icon=":material/key:", url_path="api-keys"),
+                st.Page("pages/audit_log.py", title="Audit log", icon=":material/history:", url_path="audit-log"),
             ],
         },
         position="sidebar" if who else "hidden",

@@ -18,6 +18,7 @@ from byok.core import logs
 from byok.core.trust import read_trust
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "audit": ("byok.cli.audit:audit", "Who did what, and that nobody changed the record of it."),
     "budget": ("byok.cli.budgets:budget", "What own keys may cost in a month."),
     "chat": ("byok.cli.chat:chat", "Ask a model; the answer streams to standard output."),
     "company": ("byok.cli.companies:company", "Companies and their plans."),

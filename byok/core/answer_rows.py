@@ -8,6 +8,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from byok.core import key_days
+from byok.core.audit import Chains
 from byok.core.job import Job
 from byok.core.ledger import settle, settle_lost
 from byok.core.live import State
@@ -16,7 +18,6 @@ from byok.ground.tables.types import metadata
 
 ANSWERS = metadata.tables["answer"]
 ATTEMPTS = metadata.tables["attempt"]
-KEYS = metadata.tables["api_key"]
 
 
 def checkpoint(connection: sa.Connection, texts: Iterable[tuple[UUID, str, str]]) -> None:
@@ -38,17 +39,33 @@ def to_stop(connection: sa.Connection, answers: Collection[UUID]) -> set[UUID]:
     return set(answers) - set(connection.execute(query).scalars())
 
 
-def finish(connection: sa.Connection, job: Job, end: End, *, text: str, reasoning: str, at: datetime) -> State:
+def finish(
+    connection: sa.Connection,
+    job: Job,
+    end: End,
+    *,
+    text: str,
+    reasoning: str,
+    at: datetime,
+    chains: Chains | None = None,
+) -> State:
     """Settles the attempt and ends its answer, in the caller's one transaction.
+
+    Args:
+        chains: where the first use of a key in a day is recorded.
 
     Returns:
         The state that the answer has now: another one where a sweep took this process for dead and came first.
     """
     first = settle(connection, job.attempt_id, end.outcome, at=at)
-    if first and job.key_id is not None:
-        connection.execute(sa.update(KEYS).where(KEYS.c.id == job.key_id).values(last_used_at=at))
-    if job.answer_id is None:
-        return end.state
+    key = key_days.touch(connection, job, at=at) if first and job.key_id is not None else None
+    state = end.state if job.answer_id is None else _end(connection, job, end, text=text, reasoning=reasoning, at=at)
+    if key is not None and chains is not None:
+        key_days.record(connection, chains, job, key, at=at)
+    return state
+
+
+def _end(connection: sa.Connection, job: Job, end: End, *, text: str, reasoning: str, at: datetime) -> State:
     # A further attempt may stand reserved by a commit whose answer was lost on the way: it was never sent.
     settle_lost(connection, ATTEMPTS.c.answer_id == job.answer_id, status="interrupted", at=at)
     mine = sa.update(ANSWERS).where(ANSWERS.c.id == job.answer_id)

@@ -22,6 +22,7 @@ class Job:
         key_id: the company's own key that pays, or None for a standard model, which has no price for the company.
         provider: who is asked, where `call` is a function.
         anew: makes the call once more, where it had to wait: meanwhile a key may be gone, and a history be longer.
+        address: where it was asked from, for the audit log.
         after: the answer that must have ended before this one is asked, whatever process writes it.
     """
 
@@ -33,6 +34,7 @@ class Job:
     provider: Provider | None = None
     after: UUID | None = None
     anew: Callable[[], ChatCall] | None = None
+    address: str = ""
 
     @property
     def ticket(self) -> Ticket:

@@ -17,6 +17,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core import answer_rows, ledger
+from byok.core.audit import Chains
 from byok.core.checkpoints import TICK, Checkpoints
 from byok.core.job import Job
 from byok.core.leases import Lease
@@ -44,6 +45,7 @@ class Runner:
     Args:
         lease: names this process; it is taken when the first answer is asked for.
         price: what an answer on an own key costs.
+        chains: the audit log, where a key's first use of a day is recorded; without it none is.
         retries: when a question that failed is asked once more.
         line: how many are asked at once, and who waits.
         tick: seconds between two checkpoints.
@@ -57,13 +59,14 @@ class Runner:
         wire: Chats,
         lease: Lease,
         price: Pricing,
+        chains: Chains | None = None,
         retries: Retries | None = None,
         line: WaitingLine | None = None,
         clock: Clock = utc_now,
         tick: float = TICK,
     ) -> None:
         self._db, self._loop, self._wire, self._lease = db, loop, wire, lease
-        self._price, self._clock = price, clock
+        self._price, self._chains, self._clock = price, chains, clock
         self._retries = retries or Retries()
         self._lock = threading.Lock()
         self._runs: dict[UUID, Run] = {}
@@ -213,7 +216,8 @@ class Runner:
 
         def write(end: End, text: str, reasoning: str) -> State:
             with self._db.write_core() as connection:
-                return answer_rows.finish(connection, run.job, end, text=text, reasoning=reasoning, at=at)
+                kept = {"text": text, "reasoning": reasoning}
+                return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
 
         tries = 0
         while True:

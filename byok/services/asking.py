@@ -166,8 +166,8 @@ class Asking:
             return call if isinstance(call, ChatCall) else call()
 
         call = ready(route, messages, parameters)
-        job = Job(attempt_id, grant.company.id, call, key_id=route.key_id, provider=route.provider, anew=anew)
-        return self._runner.submit(job)
+        more: dict[str, Any] = {"key_id": route.key_id, "provider": route.provider, "anew": anew}
+        return self._runner.submit(Job(attempt_id, grant.company.id, call, **more, address=actor.address))
 
     def start(self, actor: Actor, *, chatbot_id: UUID | None, model: ModelName, key_id: UUID | None) -> UUID:
         """See `Conversations.start`; the new conversation's id."""

@@ -137,7 +137,8 @@ class Booking:
             if after is None and needs is None:
                 messages = _messages(column.system_prompt, memory, question)
                 call = ready(route, messages, column.parameters)
-            job = Job(attempt_id, self.grant.company.id, call, answer_id, route.key_id, route.provider, after, anew)
+            its = (answer_id, route.key_id, route.provider, after, anew, self._actor.address)
+            job = Job(attempt_id, self.grant.company.id, call, *its)
         ran_with: dict[str, Any] = {"parameters": column.parameters.to_json(), "system_prompt": column.system_prompt}
         # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
         ran_with |= {"model": str(column.model), "key_id": str(column.key_id) if column.key_id else None}

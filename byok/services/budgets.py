@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from byok.core import allowances
 from byok.core.allowances import budgets_of, spending
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.plans import Plans
 from byok.ground.clock import Clock, month_of, utc_now
@@ -21,8 +22,9 @@ from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.tables import Budget
 from byok.services.access import Actor, admit
-from byok.services.amounts import PICO, scaled
+from byok.services.amounts import PICO, scaled, written
 from byok.services.company_locks import lock_company
+from byok.services.recording import Record
 
 WARN: Final = Decimal("0.8")
 MOST_USD: Final = 9_000_000  # what a column of pico-dollars holds
@@ -65,8 +67,11 @@ class BudgetView:
 class Budgets:
     """What pages and commands may do with budgets. Each call admits its actor anew."""
 
-    def __init__(self, *, db: Database, plans: Plans, catalogue: Catalogue, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, *, db: Database, plans: Plans, catalogue: Catalogue, chains: Chains, clock: Clock = utc_now
+    ) -> None:
         self._db, self._plans, self._catalogue, self._clock = db, plans, catalogue, clock
+        self._record = Record(chains=chains, clock=clock)
 
     def list(self, actor: Actor) -> builtins.list[BudgetView]:
         """The company's budgets in this month (UTC): that for all keys first, then by the provider's name."""
@@ -103,7 +108,8 @@ class Budgets:
         if provider_id:
             self._catalogue.get(provider_id)
         with self._db.write() as session:
-            company_id = admit(session, actor, self._plans, admin=True, byok=True).company.id
+            grant = admit(session, actor, self._plans, admin=True, byok=True)
+            company_id = grant.company.id
             lock_company(session, company_id)
             its = select(Budget).where(Budget.company_id == company_id, Budget.provider_id == provider_id)
             row = session.exec(its).one_or_none()
@@ -115,8 +121,11 @@ class Budgets:
                     unpriced_calls=unpriced_calls,
                     updated_at=self._clock(),
                 )
+            before = f"; before: ${written(row.limit_pico)}" if row.limit_pico != limit_pico else ""
             row.limit_pico, row.unpriced_calls, row.updated_at = limit_pico, unpriced_calls, self._clock()
             session.add(row)
+            detail = f"${written(limit_pico)} a month, {unpriced_calls:,} calls without a price{before}"
+            self._record.add(session, actor, grant, "budget.set", subject=self._name(provider_id), detail=detail)
         return next(view for view in self.list(actor) if view.provider_id == provider_id)
 
     def clear(self, actor: Actor, provider_id: str) -> None:
@@ -127,12 +136,17 @@ class Budgets:
             NotFoundError: there is no such budget.
         """
         with self._db.write() as session:
-            company_id = admit(session, actor, self._plans, admin=True).company.id
-            its = select(Budget).where(Budget.company_id == company_id, Budget.provider_id == provider_id)
+            grant = admit(session, actor, self._plans, admin=True)
+            its = select(Budget).where(Budget.company_id == grant.company.id, Budget.provider_id == provider_id)
             row = session.exec(its).one_or_none()
             if row is None:
                 raise NotFoundError("There is no such budget.")
             session.delete(row)
+            detail = f"before: ${written(row.limit_pico)} a month"
+            self._record.add(session, actor, grant, "budget.cleared", subject=self._name(provider_id), detail=detail)
+
+    def _name(self, provider_id: str) -> str:
+        return self._catalogue.name_of(provider_id) or ALL_KEYS
 
     def _view(self, one: allowances.Budget, now: allowances.Spending) -> BudgetView:
         name = self._catalogue.name_of(one.provider_id)

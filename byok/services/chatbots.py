@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlmodel import Session, select
 
+from byok.core.audit import Chains
 from byok.core.model_names import ModelName
 from byok.core.plans import Plans
 from byok.ground.clock import Clock
@@ -22,6 +23,7 @@ from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.tables import ApiKey, Chatbot
 from byok.services.access import Actor, Grant, admit
 from byok.services.company_locks import lock_company
+from byok.services.recording import Record
 from byok.services.routes import Routes
 
 NAME_LONGEST = 80
@@ -78,8 +80,9 @@ class ChatbotView:
 class Chatbots:
     """Every call admits its actor anew; changes are for admins, on any plan."""
 
-    def __init__(self, *, db: Database, plans: Plans, routes: Routes, clock: Clock) -> None:
+    def __init__(self, *, db: Database, plans: Plans, routes: Routes, chains: Chains, clock: Clock) -> None:
         self._db, self._plans, self._routes, self._clock = db, plans, routes, clock
+        self._record = Record(chains=chains, clock=clock)
 
     def list(self, actor: Actor) -> builtins.list[ChatbotView]:
         """The company's chatbots by name."""
@@ -111,6 +114,7 @@ class Chatbots:
             grant = admit(session, actor, self._plans, admin=True)
             row = Chatbot(company_id=actor.company_id, name="", created_at=now, updated_at=now)
             self._set(session, grant, row, fields)
+            self._record.add(session, actor, grant, "chatbot.added", subject=row.name, detail=_who_pays(row))
             return self._view(session, grant, row)
 
     def edit(self, actor: Actor, chatbot_id: UUID, fields: ChatbotFields) -> ChatbotView:
@@ -124,7 +128,11 @@ class Chatbots:
             grant = admit(session, actor, self._plans, admin=True)
             row = _own(session, actor, chatbot_id)
             row.updated_at = self._clock()
+            before = _who_pays(row)
             self._set(session, grant, row, fields)
+            if (after := _who_pays(row)) != before:
+                detail = f"{after}; before: {before}"
+                self._record.add(session, actor, grant, "chatbot.changed", subject=row.name, detail=detail)
             return self._view(session, grant, row)
 
     def delete(self, actor: Actor, chatbot_id: UUID) -> None:
@@ -135,8 +143,10 @@ class Chatbots:
             NotAllowedError: a member asks.
         """
         with self._db.write() as session:
-            admit(session, actor, self._plans, admin=True)
-            session.delete(_own(session, actor, chatbot_id))
+            grant = admit(session, actor, self._plans, admin=True)
+            row = _own(session, actor, chatbot_id)
+            session.delete(row)
+            self._record.add(session, actor, grant, "chatbot.deleted", subject=row.name, detail=_who_pays(row))
 
     def _set(self, session: Session, grant: Grant, row: Chatbot, fields: ChatbotFields) -> None:
         lock_company(session, grant.company.id)
@@ -218,6 +228,13 @@ def _judge(name: str, fields: ChatbotFields) -> None:
             field="fallback",
             next_step="Choose a model of your own key.",
         )
+
+
+def _who_pays(row: Chatbot) -> str:
+    """The models that a chatbot asks, and by that who pays: what is recorded of it, and not its texts."""
+    pairs = ((row.model, row.key_id), (row.fallback_model, row.fallback_key_id))
+    model, fallback = (f"{name or 'none'}{f', key {key}' if key else ''}" for name, key in pairs)
+    return f"model {model}" if row.fallback_model is None else f"model {model}, or {fallback}"
 
 
 def _kept(model: ModelName | None, key_id: UUID | None) -> tuple[str | None, UUID | None]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from byok.core.adjustments import Correction, adjust
+from byok.core.audit import Chains
 from byok.core.ledger_check import Difference, differences, rebuild
 from byok.core.plans import Plans
 from byok.ground.clock import Clock
@@ -20,6 +22,7 @@ from byok.ground.errors import InvalidInputError, NotAllowedError
 from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, admit
+from byok.services.recording import Record
 
 COMPANIES, ATTEMPTS = metadata.tables["company"], metadata.tables["attempt"]
 MOST_USD = Decimal(1_000_000)
@@ -38,8 +41,9 @@ class Verified:
 class Corrections:
     """The operator's hand in the ledger."""
 
-    def __init__(self, *, db: Database, plans: Plans, clock: Clock) -> None:
+    def __init__(self, *, db: Database, plans: Plans, chains: Chains, clock: Clock) -> None:
         self._db, self._plans, self._clock = db, plans, clock
+        self._record = Record(chains=chains, clock=clock)
 
     def correct(
         self,
@@ -76,10 +80,14 @@ class Corrections:
             raise InvalidInputError(f"{cost} is no amount in USD that could be booked.", field="cost")
         pico = None if cost is None else int(cost.scaleb(12).to_integral_value(ROUND_HALF_EVEN))
         with self._db.write_core() as connection:
-            company_id = admit(connection, actor, self._plans).company.id
+            grant = admit(connection, actor, self._plans)
             wanted = Correction(tokens_in=tokens_in, tokens_out=tokens_out, cost_pico=pico)
-            now = self._clock()
-            return adjust(connection, attempt_id, wanted, company_id=company_id, reason=reason, made_by="", at=now)
+            its: dict[str, Any] = {"company_id": grant.company.id, "reason": reason, "made_by": "", "at": self._clock()}
+            made = adjust(connection, attempt_id, wanted, **its)
+            figures = {"cost in USD": cost, "tokens in": tokens_in, "tokens out": tokens_out}
+            detail = ", ".join(f"{name}: {value}" for name, value in figures.items() if value is not None)
+            self._record.add(connection, actor, grant, "usage.corrected", subject=f"{attempt_id}", detail=detail)
+            return made
 
     def verify(self, company_id: UUID | None = None) -> Verified:
         """Adds the rows up anew and compares them with the days, to the last digit; of one company, or of all."""

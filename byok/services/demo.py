@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlmodel import Session, col, delete, select
 
+from byok.core.audit import Chains, Happening
 from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
@@ -26,6 +27,7 @@ from byok.ground.tables import Company, Person
 from byok.services.access import Actor, admit
 from byok.services.erasure import Erasures
 from byok.services.passwords import COST, hash_password, matches
+from byok.services.recording import OPERATOR_NAME, Record
 
 if TYPE_CHECKING:
     from byok.services.demo_data import DemoData
@@ -49,6 +51,7 @@ class Demo:
         self._db, self._plans, self._vault, self._settings, self._clock = db, plans, vault, settings, clock
         self._cost = cost
         self._erasures = Erasures(db=db)
+        self._chains = Chains(vault=vault)
 
     @property
     def on(self) -> bool:
@@ -107,6 +110,9 @@ class Demo:
             self._fill(session, hashed)
             anew = session.exec(select(Company.id).where(Company.slug == slugs[0])).one()
             self._erasures.mark(session, company_id=anew, what="demo reset", now=self._clock())
+            session.flush()
+            reset = Happening("demo.reset", actor_name=OPERATOR_NAME, subject=", ".join(slugs))
+            self._chains.add(session.connection(), reset, at=self._clock())
         self._erasures.finish()
 
     def follow_password(self) -> None:
@@ -148,9 +154,13 @@ class Demo:
         """
         self._only_when_on()
         with self._db.write() as session:
-            if not admit(session, actor, self._plans, admin=True).company.sample:
+            grant = admit(session, actor, self._plans, admin=True)
+            if not grant.company.sample:
                 raise NotAllowedError("Only the demo's companies can be switched here.")
-            session.get_one(Company, actor.company_id).plan = self._plans.get("pro").id
+            pro = self._plans.get("pro")
+            session.get_one(Company, actor.company_id).plan = pro.id
+            record, detail = Record(chains=self._chains, clock=self._clock), f"from {grant.plan.name} to {pro.name}"
+            record.add(session, actor, grant, "plan.changed", subject=grant.company.name, detail=detail)
 
     def _hash(self) -> str:
         return hash_password(SecretStr(self.password), cost=self._cost)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, func, select
 
 from byok.core.catalogue import Catalogue, Provider
+from byok.core.key_days import short
 from byok.core.plans import Plans
 from byok.core.vault import Place, Vault, clean_key, hint
 from byok.core.wire import Finding
@@ -29,6 +30,7 @@ from byok.services.key_tests import KeyTester
 from byok.services.key_use import KeyUse
 from byok.services.key_views import DraftView, KeyView, key_view
 from byok.services.model_menus import ModelMenus
+from byok.services.recording import Record, in_words
 
 LIFE = timedelta(hours=1)
 SEALED = ("seal_version", "master_key_id", "data_key", "data_key_nonce", "ciphertext", "nonce")
@@ -49,10 +51,12 @@ class KeyDrafts:
         tester: KeyTester,
         menus: ModelMenus,
         erasures: Erasures,
+        record: Record,
         clock: Clock,
     ) -> None:
         self._db, self._plans, self._catalogue, self._vault = db, plans, catalogue, vault
         self._use, self._tester, self._menus, self._erasures, self._clock = use, tester, menus, erasures, clock
+        self._record = record
         self._labels = KeyLabels(catalogue=catalogue, vault=vault)
 
     def draft(self, actor: Actor, *, provider_id: str, pasted: SecretStr, replaces: UUID | None) -> DraftView:
@@ -118,10 +122,13 @@ class KeyDrafts:
             draft = self._own(session, actor, draft_id)
             provider = self._catalogue.get(draft.provider_id)
             _refuse_unproven(draft, provider, untested=untested)
+            done = f"{provider.name}, {in_words(draft.verdict)}"
             if draft.replaces:
-                key = self._replace(session, actor, draft, provider)
+                before = short(self._replaced(session, actor, draft.key_id, provider).fingerprint)
+                key, action = self._replace(session, actor, draft, provider), "key.replaced"
+                done += f"; fingerprint before: {before}"
             else:
-                key = self._add(session, grant, draft, label)
+                key, action = self._add(session, grant, draft, label), "key.added"
             session.delete(draft)
             if draft.models is not None:
                 self._menus.put(session, key, draft.models)
@@ -129,6 +136,7 @@ class KeyDrafts:
             to_fetch = draft.models is None and provider.chat and readable
             if to_fetch:
                 self._menus.reserve(session, key)
+            self._record.add(session, actor, grant, action, key=key, detail=done)
         self._erasures.finish()
         if to_fetch:
             self._menus.fetch_later(key)

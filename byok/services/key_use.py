@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlmodel import Session
 
 from byok.core.catalogue import Catalogue, Provider
 from byok.core.local_model import LocalModel
@@ -18,6 +19,7 @@ from byok.ground.errors import KeyUnreadableError, NotFoundError
 from byok.ground.prepared import Prepared
 from byok.ground.tables import ApiKey, KeyDraft
 from byok.ground.tables.types import metadata
+from byok.services.access import Actor
 
 if TYPE_CHECKING:
     import httpx
@@ -97,6 +99,18 @@ class KeyUse:
             LocalModelError: the built-in model is not installed or did not start.
         """
         return provider.base_url if provider.launch == "none" else self._local.base_url()
+
+
+def own_key(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
+    """The saved key of the actor's company.
+
+    Raises:
+        NotFoundError: it has no such key.
+    """
+    key = session.get(ApiKey, key_id)
+    if key is None or key.company_id != actor.company_id:
+        raise NotFoundError("There is no such key.")
+    return key
 
 
 def _place_at(row: UsableRow, provider: Provider) -> Place:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlmodel import Session, col, delete, or_, select
+from sqlmodel import col, delete, or_, select
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.local_model import LocalModel
 from byok.core.loop import LoopThread
@@ -20,7 +21,6 @@ from byok.core.vault import Vault
 from byok.core.wire import Finding, Wire
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import NotFoundError
 from byok.ground.tables import ApiKey, Chatbot, Company, KeyDraft, ModelMenu
 from byok.services.access import Actor, admit
 from byok.services.company_locks import lock_company
@@ -28,9 +28,10 @@ from byok.services.erasure import Erasures
 from byok.services.key_drafts import KeyDrafts
 from byok.services.key_labels import KeyLabels
 from byok.services.key_tests import KeyTester
-from byok.services.key_use import KeyUse
+from byok.services.key_use import KeyUse, own_key
 from byok.services.key_views import DeleteResult, DraftView, KeyView, StoredView, key_view, stored_view
 from byok.services.model_menus import ModelMenus
+from byok.services.recording import Record, in_words
 
 
 class Keys:
@@ -54,6 +55,7 @@ class Keys:
         self._menus = ModelMenus(db=db, use=self._use, wire=wire, loop=loop, clock=clock)
         self._erasures = Erasures(db=db)
         self._labels = KeyLabels(catalogue=catalogue, vault=vault)
+        self._record = Record(chains=Chains(vault=vault), clock=clock)
         self._drafts = KeyDrafts(
             db=db,
             plans=plans,
@@ -63,6 +65,7 @@ class Keys:
             tester=self._tester,
             menus=self._menus,
             erasures=self._erasures,
+            record=self._record,
             clock=clock,
         )
 
@@ -124,18 +127,20 @@ class Keys:
             NotFoundError: no such key.
         """
         with self._db.read() as session:
-            admit(session, actor, self._plans, admin=True, byok=True)
-            key = _own(session, actor, key_id)
+            grant = admit(session, actor, self._plans, admin=True, byok=True)
+            key = own_key(session, actor, key_id)
         finding, provider = self._tester.check(key), self._use.provider(key.provider_id)
         with self._db.write() as session:
             row = self._tester.note(session, key, finding)
-            known = provider.name if provider else key.provider_id
+            known = self._catalogue.name_of(key.provider_id)
             if finding.models is not None and row and not self._menus.doubt(session, key_id, finding.models, known):
                 self._menus.put(session, row, [model.to_json() for model in finding.models])
             chats = provider is not None and provider.chat and finding.verdict not in ("rejected", "unreadable")
             to_fetch = chats and row is not None and session.get(ModelMenu, key_id) is None
             if to_fetch:
                 self._menus.reserve(session, key)
+            detail = f"{known}: {in_words(finding.verdict)}"
+            self._record.add(session, actor, grant, "key.tested", key=key, detail=detail)
         if to_fetch:
             self._menus.fetch_later(key)
         return finding
@@ -147,16 +152,16 @@ class Keys:
             NotFoundError: no such key.
         """
         with self._db.write() as session:
-            admit(session, actor, self._plans, admin=True, byok=True)
+            grant = admit(session, actor, self._plans, admin=True, byok=True)
             lock_company(session, actor.company_id)
-            key = _own(session, actor, key_id)
-            session.exec(
-                sa.update(ApiKey)
-                .where(col(ApiKey.company_id) == key.company_id, col(ApiKey.provider_id) == key.provider_id)
-                .values(is_default=False)
-            )
+            key = own_key(session, actor, key_id)
+            its = (col(ApiKey.company_id) == key.company_id) & (col(ApiKey.provider_id) == key.provider_id)
+            before = session.exec(select(ApiKey.label).where(its, ApiKey.is_default)).first()
+            session.exec(sa.update(ApiKey).where(its).values(is_default=False))
             key.is_default = True
             session.add(key)
+            detail = f"{self._catalogue.name_of(key.provider_id)}; before: {before or 'none'}"
+            self._record.add(session, actor, grant, "key.made_default", key=key, detail=detail)
         return self._view(key)
 
     def rename(self, actor: Actor, key_id: UUID, *, label: str) -> KeyView:
@@ -167,12 +172,14 @@ class Keys:
             NotFoundError: no such key.
         """
         with self._db.write() as session:
-            admit(session, actor, self._plans, admin=True, byok=True)
+            grant = admit(session, actor, self._plans, admin=True, byok=True)
             lock_company(session, actor.company_id)
             company = session.get_one(Company, actor.company_id)
-            key = _own(session, actor, key_id)
-            key.label = self._labels.judge(session, company, key, label, key_id=key.id)
+            key = own_key(session, actor, key_id)
+            before, key.label = key.label, self._labels.judge(session, company, key, label, key_id=key.id)
             session.add(key)
+            detail = f"{self._catalogue.name_of(key.provider_id)}; before: {before}"
+            self._record.add(session, actor, grant, "key.renamed", key=key, detail=detail)
         return self._view(key)
 
     def used_by(self, actor: Actor, key_id: UUID) -> builtins.list[str]:
@@ -183,7 +190,7 @@ class Keys:
         """
         with self._db.read() as session:
             admit(session, actor, self._plans, admin=True)
-            key = _own(session, actor, key_id)
+            key = own_key(session, actor, key_id)
             uses = col(Chatbot.key_id) == key.id
             if key.is_default:
                 by_provider = col(Chatbot.model).startswith(f"byok:{key.provider_id}/", autoescape=True)
@@ -200,13 +207,15 @@ class Keys:
             NotFoundError: no such key.
         """
         with self._db.write() as session:
-            admit(session, actor, self._plans, admin=True)
+            grant = admit(session, actor, self._plans, admin=True)
             lock_company(session, actor.company_id)
-            key = _own(session, actor, key_id)
+            key = own_key(session, actor, key_id)
             session.exec(delete(KeyDraft).where(col(KeyDraft.key_id) == key.id))
             session.exec(delete(ModelMenu).where(col(ModelMenu.key_id) == key.id))
             session.delete(key)
             self._erasures.mark(session, company_id=actor.company_id, what="key", now=self._clock())
+            detail = self._catalogue.name_of(key.provider_id) + (", was the default" if key.is_default else "")
+            self._record.add(session, actor, grant, "key.deleted", key=key, detail=detail)
         return DeleteResult(erased=self._erasures.finish())
 
     def stored(self, actor: Actor, key_id: UUID) -> StoredView:
@@ -217,7 +226,7 @@ class Keys:
         """
         with self._db.read() as session:
             admit(session, actor, self._plans, admin=True, byok=True)
-            return stored_view(_own(session, actor, key_id))
+            return stored_view(own_key(session, actor, key_id))
 
     def erasing(self, actor: Actor) -> int:
         """How many of the company's deletions may still stand in SQLite's log. Works on any plan."""
@@ -236,10 +245,3 @@ class Keys:
 
     def _view(self, key: ApiKey) -> KeyView:
         return key_view(key, provider=self._use.provider(key.provider_id), readable=self._use.opens(key))
-
-
-def _own(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
-    key = session.get(ApiKey, key_id)
-    if key is None or key.company_id != actor.company_id:
-        raise NotFoundError("There is no such key.")
-    return key

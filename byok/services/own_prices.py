@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from sqlmodel import Session, select
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.plans import Plans
+from byok.core.prices import plain
 from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
@@ -22,6 +24,7 @@ from byok.ground.tables import OwnPrice
 from byok.services.access import Actor, admit
 from byok.services.amounts import MILLIONTH, PICO, scaled
 from byok.services.company_locks import lock_company
+from byok.services.recording import Record
 
 MOST_TIMES: Final = 1_000
 MOST_USD: Final = 1_000_000  # for a million tokens
@@ -49,8 +52,11 @@ class OwnPriceView:
 class OwnPrices:
     """What pages and commands may do with a company's own prices. Each call admits its actor anew, as an admin."""
 
-    def __init__(self, *, db: Database, plans: Plans, catalogue: Catalogue, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, *, db: Database, plans: Plans, catalogue: Catalogue, chains: Chains, clock: Clock = utc_now
+    ) -> None:
         self._db, self._plans, self._catalogue, self._clock = db, plans, catalogue, clock
+        self._record = Record(chains=chains, clock=clock)
 
     def list(self, actor: Actor) -> builtins.list[OwnPriceView]:
         """All of them, by the provider's name; that for all models of a provider first.
@@ -90,7 +96,8 @@ class OwnPrices:
         if len(model) > LONGEST_MODEL or "\0" in model or not model.isprintable():
             raise InvalidInputError(f"A model's id has at most {LONGEST_MODEL} characters.", field="model")
         with self._db.write() as session:
-            company_id = admit(session, actor, self._plans, admin=True, byok=True).company.id
+            grant = admit(session, actor, self._plans, admin=True, byok=True)
+            company_id = grant.company.id
             lock_company(session, company_id)
             row = _row(session, company_id, provider_id, model)
             if row is None:
@@ -98,7 +105,9 @@ class OwnPrices:
             for name, value in its.items():
                 setattr(row, name, value)
             session.add(row)
-            return self._view(row)
+            view = self._view(row)
+            self._record.add(session, actor, grant, "price.set", subject=_named(view), detail=_told(view))
+            return view
 
     def clear(self, actor: Actor, provider_id: str, model: str = "") -> None:
         """Removes a price: the lists hold again, for answers that end from now on.
@@ -108,11 +117,13 @@ class OwnPrices:
             NotFoundError: there is no such price.
         """
         with self._db.write() as session:
-            company_id = admit(session, actor, self._plans, admin=True).company.id
-            row = _row(session, company_id, provider_id, model.strip().removeprefix("models/"))
+            grant = admit(session, actor, self._plans, admin=True)
+            row = _row(session, grant.company.id, provider_id, model.strip().removeprefix("models/"))
             if row is None:
                 raise NotFoundError("There is no such price.")
             session.delete(row)
+            view = self._view(row)
+            self._record.add(session, actor, grant, "price.cleared", subject=_named(view), detail=_told(view))
 
     def _view(self, row: OwnPrice) -> OwnPriceView:
         return OwnPriceView(
@@ -124,6 +135,17 @@ class OwnPrices:
             price_out=_parts(row.price_out_pico, PICO),
             updated_at=row.updated_at,
         )
+
+
+def _named(view: OwnPriceView) -> str:
+    return f"{view.provider}, {view.model or 'all models'}"
+
+
+def _told(view: OwnPriceView) -> str:
+    times, price_in, price_out = (
+        "" if number is None else plain(number) for number in (view.multiplier, view.price_in, view.price_out)
+    )
+    return f"{times} times the list" if times else f"${price_in} in, ${price_out} out for a million tokens"
 
 
 def _row(session: Session, company_id: object, provider_id: str, model: str) -> OwnPrice | None:

@@ -36,6 +36,7 @@ PAGES = {
     "Chatbot Settings": "pages/chatbot_settings.py",
     "API Keys": "pages/api_keys.py",
     "Usage": "pages/usage.py",
+    "Audit log": "pages/audit_log.py",
 }
 OPENAI_MODELS = "https://api.openai.com/v1/models"
 Row = TypeVar("Row", bound=SQLModel)

@@ -38,6 +38,7 @@ THREATS: Mapping[int, str] = MappingProxyType(
         23: "chats: answers that call home",
         24: "viewers: scripts of others, foreign origins",
         25: "analysts: formulas in exports",
+        26: "the record: rows changed, removed, reordered or cut off",
     }
 )
 

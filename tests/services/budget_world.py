@@ -25,7 +25,7 @@ def usd(pico: int) -> Decimal:
 
 
 def budgets(one: TalkWorld) -> Budgets:
-    return Budgets(db=one.db, plans=PLANS, catalogue=one.catalogue)
+    return Budgets(db=one.db, plans=PLANS, catalogue=one.catalogue, chains=one.chains)
 
 
 def allow(one: TalkWorld, pico: int, *, provider_id: str = "fake", unpriced_calls: int = 100) -> BudgetView:

@@ -16,6 +16,7 @@ import respx
 from pydantic import SecretStr
 from sqlmodel import SQLModel, select
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.local_model import LocalModel
 from byok.core.loop import LoopThread
@@ -123,7 +124,8 @@ class KeyWorld:
             settings=self.settings,
             clock=self.clock,
         )
-        self.chatbots = Chatbots(db=db, plans=self.plans, routes=self.routes, clock=self.clock)
+        self.chains = Chains(vault=self.vault)
+        self.chatbots = Chatbots(db=db, plans=self.plans, routes=self.routes, chains=self.chains, clock=self.clock)
         companies = self.rows(Company)
         self.northwind = next((c.id for c in companies if c.slug == "northwind"), None) or self._company("northwind")
         self.rival = next((c.id for c in companies if c.slug == "rival"), None) or self._company("rival")

@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 import sqlalchemy as sa
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.key_auth import KeyAuth
 from byok.core.model_names import ModelName
@@ -29,6 +30,7 @@ from byok.services.conversations import Conversations
 from byok.services.messages import Ask, Message
 from byok.services.routes import Route
 from byok.services.usage import Usage
+from tests.audit_world import fresh_vault
 from tests.fake_provider import Exchange, FakeProvider, Script, answer, fake_provider, held
 from tests.run_world import BYOK, Author, Process
 
@@ -85,7 +87,9 @@ class TalkWorld:
         self, db: Database, fake: FakeProvider, *others: FakeProvider, plan: str = "pro", **process: Any
     ) -> None:
         self.db, self.fake = db, fake
-        self.process = Process(db, **process)
+        self.vault = fresh_vault()
+        self.chains = Chains(vault=self.vault)
+        self.process = Process(db, chains=self.chains, **process)
         self.author = Author(db, plan=plan)
         self.author.add_key(KEY_ID)
         self.ada = Actor(self.author.company_id, self.author.person_id)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,8 @@ def test_a_budget_counts_its_own_month_and_its_own_company(any_one: TalkWorld) -
     allow(one, CALL)
     rival = Author(one.db, slug="rival")
     assert budgets(one).list(Actor(rival.company_id)) == []
-    later = Budgets(db=one.db, plans=PLANS, catalogue=one.catalogue, clock=lambda: datetime(2031, 1, 1, tzinfo=UTC))
+    more: dict[str, Any] = {"plans": PLANS, "catalogue": one.catalogue, "chains": one.chains}
+    later = Budgets(db=one.db, **more, clock=lambda: datetime(2031, 1, 1, tzinfo=UTC))
     assert [(view.spent_pico, view.called) for view in later.list(one.ada)] == [(0, "the Fake AI budget for January")]
 
 

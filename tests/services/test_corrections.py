@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.ledger import Outcome, reserve, settle
 from byok.core.rollups import Settled, add
@@ -22,6 +23,7 @@ from byok.services.corrections import Corrections
 from byok.services.periods import Period
 from byok.services.usage import Usage
 from byok.services.usage_table import UsageTable
+from tests.audit_world import fresh_vault
 from tests.run_world import BYOK, NOVEMBER, Author, row, rows
 from tests.services.talk_world import PLANS
 
@@ -37,7 +39,8 @@ class Books:
         self.db = db
         self.author = Author(db)
         self.operator = Actor(self.author.company_id)
-        self.corrections = Corrections(db=db, plans=PLANS, clock=utc_now)
+        self.vault = fresh_vault()
+        self.corrections = Corrections(db=db, plans=PLANS, chains=Chains(vault=self.vault), clock=utc_now)
         self.usage = Usage(db=db, plans=PLANS, catalogue=Catalogue({}), clock=lambda: NOVEMBER)
 
     def attempt(self, outcome: Outcome | None = PRICED, **more: Any) -> UUID:
@@ -194,3 +197,14 @@ def test_a_corrected_cost_says_nothing_of_tokens_that_are_not_known(books: Books
     books.correct(books.attempt(BARE), cost=Decimal(1))
     (shown,) = books.usage.attempts(books.operator, MONTH).rows
     assert (shown.cost_pico, shown.tokens_in, shown.tokens_out) == (10**12, None, None)
+
+
+def test_a_correction_is_on_the_companys_record_without_what_somebody_wrote(books: Books) -> None:
+    attempt_id = books.attempt()
+    books.correct(attempt_id, cost=Decimal("0.0125"), tokens_in=5)
+    events = metadata.tables["audit_event"]
+    with books.db.read() as session:
+        mine = sa.select(events).where(events.c.chain_id == books.author.company_id)
+        (row,) = session.connection().execute(mine).all()
+    told = (row.actor_name, row.action, row.subject, row.detail)
+    assert told == ("operator", "usage.corrected", str(attempt_id), "cost in USD: 0.0125, tokens in: 5")

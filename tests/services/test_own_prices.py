@@ -25,7 +25,7 @@ def one(any_db: Database) -> Iterator[TalkWorld]:
 
 
 def own_prices(one: TalkWorld) -> OwnPrices:
-    return OwnPrices(db=one.db, plans=PLANS, catalogue=one.catalogue)
+    return OwnPrices(db=one.db, plans=PLANS, catalogue=one.catalogue, chains=one.chains)
 
 
 UNIT: dict[str, Any] = {"price_in": Decimal("0.25"), "price_out": Decimal("2.00")}

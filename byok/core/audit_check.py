@@ -1,0 +1,71 @@
+"""Checks all chains of the audit log, also against each other: none is missing, none was begun anew.
+
+Writes nothing. It cannot tell an old database, put back as a whole, from one in which nothing happened since: for that
+somebody notes heads elsewhere, and they are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core.audit import EVENTS, HEADS
+from byok.core.audit_chain import Chain, Checked, Head
+from byok.core.vault import Vault
+from byok.ground.tables.audit import OPERATOR
+
+__all__ = ["Checked", "Head", "check"]
+
+_e, _h = EVENTS.c, HEADS.c
+
+
+def check(
+    connection: sa.Connection, vault: Vault, *, only: UUID | None = None, noted: Iterable[Head] = ()
+) -> list[Checked]:
+    """Reads the operator's chain and all others, in one snapshot that the caller opened.
+
+    Args:
+        only: one company's chain alone, beside the operator's.
+        noted: heads that were noted elsewhere; those of chains that are not read are ignored.
+
+    Returns:
+        The operator's chain first; none for a chain that never began.
+    """
+    noted = list(noted)
+    operator = Chain(connection, vault, OPERATOR).read(noted)
+    ids = {only} if only is not None else set(_ids(connection, operator)) - {OPERATOR}
+    if only is None:
+        ids |= set(operator.begun) | {one.chain_id for one in noted} - {OPERATOR}
+    others = [Chain(connection, vault, one).read(noted) for one in sorted(ids)]
+    if not operator.there and any(one.there for one in others):
+        operator.faults.append("The whole record is gone: the beginnings of the others stood in it.")
+    for one in others:
+        _compare_beginning(one, operator)
+    return [one for one in (operator, *others) if one.there]
+
+
+def _compare_beginning(one: Checked, operator: Checked) -> None:
+    """Whether a chain began once, with the row that the operator's chain notes."""
+    begun = operator.begun.get(one.chain_id, [])
+    if not one.entries and one.head is None:
+        if begun:
+            one.faults[:] = ["The whole record is gone."]
+    elif len(begun) > 1:
+        one.faults.append("The record was begun anew: what stood in it before is gone.")
+    elif begun and one.first and begun[0] != one.first:
+        one.faults.append("The first entry is not the one that the operator's record notes.")
+    elif not begun and not operator.faults:
+        one.faults.append("The operator's record does not note the beginning of this one.")
+
+
+def _ids(connection: sa.Connection, operator: Checked) -> Iterator[UUID]:
+    """Of all chains that have a head or a row; what is no id is a fault of the operator's."""
+    heads = sa.select(sa.cast(_h.chain_id, sa.String))
+    rows = sa.select(sa.cast(_e.chain_id, sa.String)).where(_e.chain_id.not_in(sa.select(_h.chain_id)))
+    for stored in connection.execute(sa.union(heads, rows)).scalars():
+        try:
+            yield UUID(stored)
+        except ValueError:
+            operator.faults.append("There are entries under an id that belongs to nobody.")
