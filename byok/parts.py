@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.loop import LoopThread
 from byok.core.master_keys import load_master_keys
@@ -70,6 +71,11 @@ class Parts:
     def vault(self) -> Vault:
         """The room that sees keys."""
         return Vault(load_master_keys(self.settings))
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The way into the audit log."""
+        return Chains(vault=self.vault)
 
     @cached_property
     def db(self) -> Database:

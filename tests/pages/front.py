@@ -35,6 +35,7 @@ PAGES = {
     "Playground": "pages/playground.py",
     "Chatbot Settings": "pages/chatbot_settings.py",
     "API Keys": "pages/api_keys.py",
+    "Team": "pages/team.py",
     "Usage": "pages/usage.py",
 }
 OPENAI_MODELS = "https://api.openai.com/v1/models"
