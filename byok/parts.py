@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from byok.core.audit import Chains
 from byok.core.catalogue import Catalogue
 from byok.core.loop import LoopThread
 from byok.core.master_keys import load_master_keys
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from byok.core.audit import Chains
     from byok.core.leases import Lease
     from byok.core.local_model import LocalModel
     from byok.core.price_book import PriceBook
@@ -74,7 +74,9 @@ class Parts:
 
     @cached_property
     def chains(self) -> Chains:
-        """The way into the audit log."""
+        """The audit log, to be added to."""
+        from byok.core.audit import Chains
+
         return Chains(vault=self.vault)
 
     @cached_property

@@ -54,7 +54,7 @@ class Accounts(PersonAccounts):
                 raise InvalidInputError(f"There is a company {slug!r} already.", field="slug")
             session.add(company)
             session.flush()
-            self._record(session, company.id, "company.added", subject=slug, detail=f"plan {company.plan}")
+            self._record(session, company_id, "company.added", subject=name, detail=self._plans.get(plan).name)
         return self.company(slug)
 
     def companies(self) -> list[CompanyView]:
@@ -80,13 +80,14 @@ class Accounts(PersonAccounts):
         Raises:
             NotFoundError, InvalidInputError: there is no such company, no such plan.
         """
-        plan_id = self._plans.get(plan).id
+        wanted = self._plans.get(plan)
         with self._db.write() as session:
             company = find_company(session, slug)
-            before, company.plan = company.plan, plan_id
+            before, company.plan = self._plans.get(company.plan), wanted.id
             session.flush()
-            if before != plan_id:
-                self._record(session, company.id, "plan.changed", subject=slug, detail=f"{before} -> {plan_id}")
+            if before.id != wanted.id:
+                detail = f"from {before.name} to {wanted.name}"
+                self._record(session, company.id, "plan.changed", subject=company.name, detail=detail)
         return self.company(slug)
 
     def _with_people(self, session: Session, *, slug: str | None = None) -> list[CompanyView]:

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlmodel import Session, col, delete, select
 
-from byok.core.audit import Chains, Happening
 from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
@@ -49,7 +48,7 @@ class Demo:
     ) -> None:
         self._db, self._plans, self._vault, self._settings, self._clock = db, plans, vault, settings, clock
         self._cost = cost
-        self._erasures, self._chains = Erasures(db=db), Chains(vault=vault)
+        self._erasures = Erasures(db=db)
 
     @property
     def on(self) -> bool:
@@ -155,23 +154,9 @@ class Demo:
         """
         self._only_when_on()
         with self._db.write() as session:
-            grant = admit(session, actor, self._plans, admin=True)
-            if not grant.company.sample:
+            if not admit(session, actor, self._plans, admin=True).company.sample:
                 raise NotAllowedError("Only the demo's companies can be switched here.")
-            if grant.company.plan == self._plans.get("pro").id:
-                return
             session.get_one(Company, actor.company_id).plan = self._plans.get("pro").id
-            session.flush()
-            happening = Happening(
-                action="plan.changed",
-                chain_id=grant.company.id,
-                actor_id=actor.person_id,
-                actor_name=grant.person.name if grant.person else "",
-                subject=grant.company.slug,
-                detail=f"{grant.company.plan} -> pro",
-                address=actor.address,
-            )
-            self._chains.add(session.connection(), happening, at=self._clock())
 
     def _hash(self) -> str:
         return hash_password(SecretStr(self.password), cost=self._cost)

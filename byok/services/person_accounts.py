@@ -119,7 +119,7 @@ class PersonAccounts:
             before, person.role = person.role, known_role(role)
             session.flush()
             if before != role:
-                what = {"subject": person.username, "detail": f"{before} -> {role}"}
+                what = {"subject": person.username, "detail": f"from {before} to {role}"}
                 self._record(session, person.company_id, "person.role_changed", **what)
         return person_view(person)
 

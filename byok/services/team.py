@@ -157,7 +157,7 @@ class Team:
                 if role != "admin":
                     self._keep_an_admin(change)
                 change.person.role = role
-                self._record(actor, change, "person.role_changed", detail=f"{before} -> {role}")
+                self._record(actor, change, "person.role_changed", detail=f"from {before} to {role}")
         return person_view(change.person)
 
     @contextmanager
