@@ -21,6 +21,7 @@ FLOORS = {
     "byok.core": 1,
     "byok.services": 2,
     "byok.parts": 3,
+    "byok.account_services": 3,
     "byok.usage_services": 3,
     "byok.vault_services": 3,
     "byok.audit_services": 3,

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from byok.ground import request_ids
 from byok.services.sessions import Identity
-from web import door, elements, parts
+from web import door, elements, join, own_password, parts
 from web.house import identity, workbench
 
 LEFT = "plan-left"
@@ -38,11 +38,22 @@ def run() -> None:
             ],
             "Company admin": [
                 st.Page("pages/api_keys.py", title="API Keys", icon=":material/key:", url_path="api-keys"),
+                st.Page(
+                    "pages/team.py",
+                    title="Team",
+                    icon=":material/group:",
+                    url_path="team",
+                    # A member who knows the address gets there all the same, and is told why not.
+                    visibility="visible" if who is None or who.is_admin else "hidden",
+                ),
                 st.Page("pages/audit_log.py", title="Audit log", icon=":material/history:", url_path="audit-log"),
             ],
         },
-        position="sidebar" if who else "hidden",
+        position="sidebar" if who and join.LINK not in st.query_params else "hidden",
     )
+    if join.LINK in st.query_params:
+        join.page(who)
+        return
     if who is None:
         door.sign_in()
         return
@@ -63,6 +74,8 @@ def _account(who: Identity, card: DeltaGenerator) -> None:
         st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
         st.caption(f"{parts.plain(who.name)} · {who.role}")
         _left(who)
+        if st.button("Change password", icon=":material/password:", width="stretch", key="change-password"):
+            own_password.change()
         if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
             door.sign_out(who)
 

@@ -6,6 +6,7 @@ ByokError
 ├── InvalidInputError        what a person typed; nothing was changed
 ├── NotFoundError            no such thing, or not this company's: the two are never told apart
 ├── NotSignedInError         no session, or one that has ended
+├── TooManyTriesError        too many tries at a password or from an address; for a while
 ├── NotAllowedError          the person's role does not allow it
 ├── PlanError                the company's plan does not allow it
 │   ├── ProPlanNeededError   bringing own keys needs the Pro plan
@@ -76,6 +77,16 @@ class NotSignedInError(ByokError):
     """There is no session, or it has ended."""
 
     default_next_step = "Sign in again."
+
+
+class TooManyTriesError(ByokError):
+    """Too many tries. `wait_s` is how many seconds must pass before the next one counts."""
+
+    default_next_step = "Try again later."
+
+    def __init__(self, message: str, *, wait_s: int = 0, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.wait_s = wait_s
 
 
 class NotAllowedError(ByokError):
