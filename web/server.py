@@ -21,8 +21,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from byok.core import redaction
 from byok.ground.errors import SettingsError
 from web import session_routes, stream, usage_stream
-from web.headers import SecurityHeaders
+from web.headers import SecurityHeaders, broken
 from web.house import house
+from web.origins import Gate
 
 HEAD_START = 3.0  # seconds
 
@@ -106,5 +107,6 @@ def parts() -> dict[str, Any]:
     return {
         "lifespan": lifespan,
         "routes": [*session_routes.ROUTES, *stream.ROUTES, *usage_stream.ROUTES],
-        "middleware": [Middleware(SecurityHeaders)],
+        "middleware": [Middleware(SecurityHeaders), Middleware(Gate)],
+        "exception_handlers": {Exception: broken},
     }
