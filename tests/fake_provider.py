@@ -82,9 +82,9 @@ class FakeProvider:
         self.script: Script = answer("Hello.")
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []  # what each request was authorised with
-        self.models: list[str] = []  # what any key opens
+        self.models: list[str] = []  # what any key opens; here and in the next two, `{key}` stands for the key
         self.names: dict[str, str] = {}  # what models are called, where they are
-        self.refused: str | None = None  # why every key is refused; `{key}` stands for the key
+        self.refused: str | None = None  # why every key is refused
         self.hung_up = threading.Event()
         fake = self
 
@@ -94,8 +94,8 @@ class FakeProvider:
                 rows = [{"id": one, "object": "model", "name": fake.names.get(one, one)} for one in fake.models]
                 said: dict[str, Any] = {"object": "list", "data": rows}
                 if fake.refused is not None:
-                    said = {"error": {"message": fake.refused.replace("{key}", key)}}
-                body = json.dumps(said).encode()
+                    said = {"error": {"message": fake.refused}}
+                body = json.dumps(said).replace("{key}", json.dumps(key)[1:-1]).encode()
                 self.send_response(200 if fake.refused is None else 401)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))

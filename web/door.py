@@ -61,7 +61,9 @@ def _one_click() -> None:
     with st.container(border=True):
         st.markdown("**Try the demo** :gray-badge[Sample data]")
         for person in people:
-            if st.button(parts.plain(person.label), key=f"as-{person.username}", icon=":material/login:", width="stretch"):
+            if st.button(
+                parts.plain(person.label), key=f"as-{person.username}", icon=":material/login:", width="stretch"
+            ):
                 _enter(person.person_id)
 
 
