@@ -32,6 +32,4 @@ class VaultServices(Parts):
         """Keys of a provider whose address moved."""
         from byok.services.rebinding import Rebinding
 
-        return Rebinding(
-            db=self.db, vault=self.vault, chains=self.chains, catalogue=self.catalogue, clock=self.clock
-        )
+        return Rebinding(db=self.db, vault=self.vault, chains=self.chains, catalogue=self.catalogue, clock=self.clock)

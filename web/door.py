@@ -7,7 +7,7 @@ from uuid import UUID
 import streamlit as st
 
 from byok.services.sessions import Identity
-from web import elements
+from web import elements, parts
 from web.authenticator import SignInForm
 from web.house import house, workbench
 
@@ -62,7 +62,9 @@ def _one_click() -> None:
     with st.container(border=True):
         st.markdown("**Try the demo** :gray-badge[Sample data]")
         for person in people:
-            if st.button(person.label, key=f"as-{person.username}", icon=":material/login:", width="stretch"):
+            if st.button(
+                parts.plain(person.label), key=f"as-{person.username}", icon=":material/login:", width="stretch"
+            ):
                 enter(person.person_id)
 
 

@@ -21,8 +21,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from byok.core import logs
 from byok.ground.errors import SettingsError
 from web import error_page, session_routes, stream, usage_stream
-from web.headers import SecurityHeaders
+from web.headers import SecurityHeaders, broken
 from web.house import house
+from web.origins import Gate
 from web.request_ids import RequestIds
 
 HEAD_START = 3.0  # seconds
@@ -108,6 +109,8 @@ def parts() -> dict[str, Any]:
     return {
         "lifespan": lifespan,
         "routes": [*session_routes.ROUTES, *stream.ROUTES, *usage_stream.ROUTES],
-        "middleware": [Middleware(SecurityHeaders), Middleware(RequestIds)],
+        # The first is the outermost: what the gate refuses has headers and an id as well.
+        "middleware": [Middleware(SecurityHeaders), Middleware(RequestIds), Middleware(Gate)],
+        "exception_handlers": {Exception: broken},
         "on_script_error": error_page.show,
     }

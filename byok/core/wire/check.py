@@ -161,7 +161,8 @@ def _listed(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Seen 
     if rows is None:
         return None
     whole = provider.check_path == provider.models_path and provider.models_pages == "none"
-    return _accepted(provider, proof, reply, models=chat_models(provider, rows) if whole else None)
+    models = chat_models(provider, rows, secrets=reply.secrets) if whole else None
+    return _accepted(provider, proof, reply, models=models)
 
 
 def _identified(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Seen | None:
