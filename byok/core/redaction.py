@@ -102,6 +102,21 @@ def quiet_http() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class _NoRows(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+def quiet_rows() -> None:
+    """Keeps the database library from logging the rows it reads, which it does at DEBUG: they hold what people wrote.
+
+    Statements, at INFO, may be logged: they go without their values.
+    """
+    engine = logging.getLogger("sqlalchemy.engine.Engine")
+    if not any(isinstance(known, _NoRows) for known in engine.filters):
+        engine.addFilter(_NoRows())
+
+
 def _handlers_of_others() -> Iterator[logging.Handler]:
     for other in list(logging.Logger.manager.loggerDict.values()):
         if isinstance(other, logging.Logger):
