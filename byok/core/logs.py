@@ -66,6 +66,7 @@ def set_up(form: Form) -> None:
         _dress(handler, line)
     redaction.install()
     redaction.quiet_http()
+    redaction.quiet_rows()
     logging.captureWarnings(capture=True)
     # Else the interpreter prints these itself, words and all.
     sys.excepthook = _end_of_process

@@ -31,6 +31,7 @@ _KEY_LIKE = re.compile(
     | \b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{28,}\b
     | (?<![\w\-])(?=[\w\-]*[0-9])(?=[\w\-]*[a-z])(?=[\w\-]*[A-Z])[\w\-]{36,}
     | (?<![\w+/])(?!/)(?=[\w+/]*[0-9])(?=[\w+/]*[a-z])(?=[\w+/]*[A-Z])[A-Za-z0-9+/]{40,}={0,2}
+    | (?<![\w+/])(?=(?:[A-Za-z]*?[A-Z]{2}[a-z]){3})[A-Za-z]{40,}={0,2}
     | (?<![0-9.])[0-9]{40,}(?![0-9.])
     """,
     re.VERBOSE,
@@ -99,6 +100,21 @@ def quiet_http() -> None:
     known = [name for name in list(logging.Logger.manager.loggerDict) if name.startswith(("httpx.", "httpcore."))]
     for name in ("httpx", "httpcore", *known):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _NoRows(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+def quiet_rows() -> None:
+    """Keeps the database library from logging the rows it reads, which it does at DEBUG: they hold what people wrote.
+
+    Statements, at INFO, may be logged: they go without their values.
+    """
+    engine = logging.getLogger("sqlalchemy.engine.Engine")
+    if not any(isinstance(known, _NoRows) for known in engine.filters):
+        engine.addFilter(_NoRows())
 
 
 def _handlers_of_others() -> Iterator[logging.Handler]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ class Mine:
         self.front = Front(bench, respx.Router())
         self.ada = self.front.actor("ada")
         self.canary = Canary()
+        self.topic = f"lighthouse-{secrets.token_hex(6)}"
         self.seen: list[str] = []
 
     def paste(self, key: str | None = None, provider_id: str = "openai") -> UUID:
@@ -76,7 +78,7 @@ class Mine:
     def ask(self, model: ModelName = MODEL) -> UUID | None:
         """One question on the own key, to its end. Returns the conversation."""
         talk = self.bench.conversations
-        asked = self.try_(lambda: talk.ask(self.ada, text="Hello", model=model))
+        asked = self.try_(lambda: talk.ask(self.ada, text=f"Tell me of {self.topic}", model=model))
         if asked is None:
             return None
         live = self.bench.runner.live(asked.answer_ids[0])
@@ -107,10 +109,11 @@ class Mine:
         return tab
 
     def found(self) -> list[str]:
-        """Where the canary came to light: loggers, numbers of what was seen, files."""
+        """Where the canary came to light: loggers, numbers of what was seen, files; of a question, loggers alone."""
         sang = self.canary.sings_in
         return [
             *(f"logger {name}" for name, heard in self.ear.heard if sang(heard)),
+            *(f"the question in logger {name}" for name, heard in self.ear.heard if self.topic in heard),
             *(f"seen {where}" for where, words in enumerate(self.seen) if sang(words)),
             *(path.name for path in self.files() if sang(path.read_bytes())),
         ]
@@ -149,6 +152,7 @@ def mine(seeded_home: Path, tmp_path: Path, patience: float) -> Iterator[Mine]:
         overlay.write_text("".join(moved))
         # As the app does at start. `install` is left out: a second line, which would hide what is looked for here.
         redaction.quiet_http()
+        redaction.quiet_rows()
         bench = Workbench.open(settings_of(home, providers=overlay), trust=read_already(), retries=AT_ONCE)
         try:
             yield Mine(bench, provider, listening)
