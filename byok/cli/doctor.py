@@ -1,4 +1,4 @@
-"""`byok doctor`: says what works here and what does not, one line each, and what to do about it. Changes no row."""
+"""`byok doctor`: says what works here and what does not, one line each, and what to do about it. Changes no setting."""
 
 from __future__ import annotations
 
