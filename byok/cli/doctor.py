@@ -1,4 +1,4 @@
-"""`byok doctor`: says what works here and what does not, one line each, and what to do about it. Changes no row."""
+"""`byok doctor`: says what works here and what does not, one line each, and what to do about it. Changes no setting."""
 
 from __future__ import annotations
 
@@ -116,6 +116,15 @@ def _wrong_master_key(settings: Settings) -> Result | None:
     return None
 
 
+def _moved(bench: Workbench) -> Iterator[Result]:
+    for provider in bench.catalogue.all():
+        moves = bench.rebinding.moves(provider.id)
+        if moves:
+            count = sum(move.keys for move in moves)
+            bound = f"{count:,} of {provider.name} are bound to another address than {moves[0].new_origin}"
+            yield Result("moved keys", "warn", f"{bound}; if you moved it: byok key rebind --provider {provider.id}")
+
+
 def _sealed(bench: Workbench) -> Iterator[Result]:
     views = bench.master_keys.list()
     counts = ", ".join(f"{view.rows:,} under {view.id}" for view in views)
@@ -144,6 +153,7 @@ def _contents(bench: Workbench) -> Iterator[Result]:
         yield Result("keys", "warn", f"{len(lost)} of {len(keys)} need to be entered again: {'; '.join(lost)}")
     else:
         yield Result("keys", "ok", f"{len(keys)}, all readable")
+    yield from _moved(bench)
     yield from _sealed(bench)
     if bench.keys.retry_erasures():
         yield Result("erasures", "ok", "no deleted key stands in the database files")

@@ -33,13 +33,30 @@ def new_entry() -> str:
 
 
 def write_entries(file: Path, entries: Iterable[str]) -> None:
-    """Writes the file whole or not at all: a power cut must not leave half of the only copy. Mode 0600."""
+    """Writes the file whole or not at all: a power cut must not leave half of the only copy. Mode 0600.
+
+    Whoever calls holds the file's lock.
+    """
+    for stray in file.parent.glob(f".{FILE}.*"):  # of a process that was killed here: a copy of keys nobody knows of
+        stray.unlink()
     handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=file.parent)
     with os.fdopen(handle, "w", encoding="ascii") as new:
         new.write(FILE_HEAD + "".join(f"{entry}\n" for entry in entries))
         new.flush()
         os.fsync(new.fileno())
     Path(name).replace(file)
+    _keep_the_name(file.parent)
+
+
+def _keep_the_name(folder: Path) -> None:
+    """So that no row that a new key seals can outlive a power cut that the key does not. Windows does it by itself."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def make_file(file: Path, *, database: Path) -> None:

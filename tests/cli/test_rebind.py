@@ -43,3 +43,11 @@ def test_a_script_says_yes_by_an_option_and_reads_json(byok: Byok, acme: str, el
 def test_where_nothing_moved_it_is_refused(byok: Byok, acme: str) -> None:
     done = byok("key", "rebind", "--provider", "loop", "--yes")
     assert (done.status, "No key of Loop is bound to another address" in done.err) == (1, True)
+
+
+def test_the_doctor_says_which_keys_moved_and_what_to_do_if_that_was_meant(
+    byok: Byok, acme: str, elsewhere: Loopback
+) -> None:
+    done = byok("doctor")
+    assert f"1 of Loop are bound to another address than {origin(elsewhere)}" in done.out
+    assert "byok key rebind --provider loop" in done.out

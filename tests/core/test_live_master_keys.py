@@ -118,6 +118,14 @@ def test_two_that_add_a_key_at_once_both_find_theirs(settings: Settings, running
     assert set(added) < set(running.ids())
 
 
+def test_what_a_killed_change_left_behind_goes_with_the_next_one(settings: Settings, running: MasterKeys) -> None:
+    stray = settings.home / f".{FILE}.x1y2"
+    stray.write_text((settings.home / FILE).read_text())
+    MasterKeyFile(settings).add()
+    assert not stray.exists()
+    assert len(running.ids()) == 2
+
+
 def test_the_key_that_seals_and_one_that_is_not_there_cannot_be_dropped(
     settings: Settings, running: MasterKeys
 ) -> None:

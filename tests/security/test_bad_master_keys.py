@@ -79,6 +79,9 @@ def home(seeded_home: Path, tmp_path: Path) -> Path:
     return shutil.copytree(seeded_home, tmp_path / "home")
 
 
+APP_IN_CI = ("well known", "another key under the same id")  # each takes seconds, and the rest is a command's
+
+
 class Attempt:
     """A start with a bad configuration: what it must say, and what it must not."""
 
@@ -129,6 +132,7 @@ def test_a_command_refuses_to_start(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_real_process_refuses_to_start(home: Path, name: str, tally: Tally) -> None:
     attempt = Attempt(home, name)
@@ -137,8 +141,13 @@ def test_a_real_process_refuses_to_start(home: Path, name: str, tally: Tally) ->
     attempt.judge(tally, status=done.returncode, err=done.stderr, anything=done.stdout + done.stderr)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["well known", "another key under the same id"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.soak] + [pytest.mark.slow] * (name in APP_IN_CI))
+        for name in CONFIGURATIONS
+    ],
+)
 def test_the_app_refuses_to_start(home: Path, name: str, tally: Tally) -> None:
     attempt = Attempt(home, name)
     done = attempt.process("-m", "streamlit", "run", "app.py", "--server.headless=true", "--server.port=0")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from tests.canary import Canary, Nest, nest
 from tests.certificates import read_already
 from tests.run_world import AT_ONCE
 from tests.security.conftest import Tally
+from tests.security.threats import at_scale
 from tests.services.answers import AT, answer, column, thread, turn
 
 pytestmark = pytest.mark.threat(13)
@@ -196,19 +199,32 @@ ALIKE = (
 )
 
 
-def test_an_origin_that_only_looks_alike_is_another_one(trap: Trap, tally: Tally) -> None:
+@at_scale(5000, few=30)
+@pytest.mark.timeout(1800)
+def test_an_origin_that_only_looks_alike_is_another_one(trap: Trap, tally: Tally, tries: int) -> None:
+    """The stored origin is edited, in every way that somebody might take for the same, and in random ones."""
+    dice = random.Random(secrets.randbits(64))  # noqa: S311 - what is tried is no secret
     bench = trap.bench(trap.provider)
     try:
         actor = bench.accounts.company("acme").operator
-        asked = len(trap.provider.asked)
-        for origin in ALIKE:
-            _write(bench, origin=origin.format(port=trap.provider.server_port))
+        right, asked = trap.provider.origin, len(trap.provider.asked)
+        for number in range(tries):
+            origin = _alike(right, number, dice)
+            _write(bench, origin=origin)
             tally.tried()
             if bench.keys.test(actor, bench.keys.list(actor)[0].id).verdict != "unreadable":
                 tally.leaked(origin)
         assert len(trap.provider.asked) == asked
     finally:
         bench.close()
+
+
+def _alike(right: str, number: int, dice: random.Random) -> str:
+    if number < len(ALIKE):
+        return ALIKE[number].format(port=right.rpartition(":")[2])
+    at = dice.randrange(len(right))
+    other = chr(ord(right[at]) ^ 1 << dice.randrange(5))
+    return dice.choice((right[:at] + other + right[at + 1 :], right[:at] + right[at + 1 :], f"{right}{other}"))
 
 
 def test_at_its_own_address_the_key_works_all_the_while(trap: Trap, tally: Tally) -> None:

@@ -22,7 +22,7 @@ from tests.security.sealed_things import SECRET, new_vault, opened, packed_colum
 from tests.security.threats import at_scale
 from tests.services.key_world import KeyWorld, fresh_key
 
-pytestmark = pytest.mark.threat(2)
+pytestmark = [pytest.mark.threat(2), pytest.mark.timeout(3600)]
 
 ROWS = 20
 FIELDS = ("company_id", "row_id", "provider_id", "origin")

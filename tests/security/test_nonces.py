@@ -15,7 +15,7 @@ from tests.security.sealed_things import SECRET, new_vault
 from tests.security.threats import at_scale
 from tests.services.key_world import KeyWorld, fresh_key
 
-pytestmark = pytest.mark.threat(4)
+pytestmark = [pytest.mark.threat(4), pytest.mark.timeout(3600)]
 
 
 @at_scale(1_000_000)

@@ -20,7 +20,7 @@ from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 from tests.services.key_world import KeyWorld
 
-pytestmark = pytest.mark.threat(8)
+pytestmark = [pytest.mark.threat(8), pytest.mark.timeout(3600)]
 
 SEALED = ("ciphertext", "nonce", "data_key", "data_key_nonce")
 End = Callable[[KeyWorld, random.Random], set[bytes]]

@@ -16,6 +16,7 @@ from byok.ground.tables.secret_columns import HARMLESS, HASHED, SEALED
 from byok.ground.tables.types import metadata
 from byok.services.sealed_rows import TABLES
 from tests.security.conftest import Tally
+from tests.security.threats import at_scale
 
 pytestmark = pytest.mark.threat(7)
 
@@ -70,8 +71,17 @@ def test_a_rotation_moves_every_table_that_is_sealed(tally: Tally) -> None:
     assert {table.name for table in TABLES} == set(SEALED) - {"master_key_check"}
 
 
-@pytest.mark.parametrize("name", ["api_token", "key_pem", "client_secret", "recovery_hash", "totp_nonce", "password"])
-def test_a_new_column_of_such_a_name_would_be_noticed(tally: Tally, name: str) -> None:
-    tally.tried()
-    assert sounds_secret(name, sa.String())
+WORDS = ("secret", "password", "token", "credential", "private", "hash", "nonce", "key", "cookie", "signature", "salt")
+AFFIXES = ("", "api", "client", "user", "old", "new", "sealed", "plain", "backup", "session", "x", "webhook", "oauth")
+
+
+@at_scale(1000, few=20)
+def test_a_new_column_that_sounds_secret_would_be_noticed_whatever_its_table_and_type(tally: Tally, tries: int) -> None:
+    names = ["_".join(filter(None, (a, w, b))) for w in WORDS for a in AFFIXES for b in AFFIXES]
+    for number in range(tries):
+        name, kind = names[number * 7 % len(names)], (sa.String(), sa.Text(), sa.JSON(), sa.LargeBinary())[number % 4]
+        tally.tried()
+        if not sounds_secret(name, kind):
+            tally.leaked(name)
     assert sounds_secret("x", sa.LargeBinary())
+    assert not sounds_secret("x", sa.String())

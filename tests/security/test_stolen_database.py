@@ -23,7 +23,7 @@ from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 from tests.services.key_world import KeyWorld, fresh_master_keys
 
-pytestmark = pytest.mark.threat(1)
+pytestmark = [pytest.mark.threat(1), pytest.mark.timeout(3600)]
 
 
 class Vaultful:

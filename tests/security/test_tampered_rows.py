@@ -18,7 +18,7 @@ from tests.security.conftest import Tally
 from tests.security.sealed_things import SECRET, garbage, new_vault, opened, refused, sealed_columns
 from tests.security.threats import at_scale
 
-pytestmark = pytest.mark.threat(3)
+pytestmark = [pytest.mark.threat(3), pytest.mark.timeout(3600)]
 
 PLACE = Place(new_id(), new_id(), "openai", "https://api.openai.com")
 

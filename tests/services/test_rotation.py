@@ -44,6 +44,14 @@ def test_only_the_data_key_of_a_row_changes(world: DoorWorld) -> None:
     assert Vault(MasterKeys.parse(NEW)).readable(after, place=place_of(after))
 
 
+def test_no_api_key_is_opened(world: DoorWorld) -> None:
+    key = _add_key(world)
+    with world.db.write() as session:
+        session.get_one(ApiKey, key.id).ciphertext = b"this opens with no key at all"
+    assert Rotation(db=world.db, vault=_both()).rotate() == Rotated(resealed=2)
+    assert _keys(world)[0].ciphertext == b"this opens with no key at all"
+
+
 def test_a_key_that_was_replaced_meanwhile_is_left_as_it_is(world: DoorWorld) -> None:
     key = _add_key(world)
     replaced = _both().seal(SecretStr("another-" + "y" * 24), place=place_of(key))
