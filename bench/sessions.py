@@ -84,7 +84,7 @@ def _people(bench: Workbench, sessions: int) -> Iterator[str]:
     clock = bench.clock
     # The cheapest hash: nobody here signs in by a password.
     accounts = Accounts(db=bench.db, plans=bench.plans, vault=bench.vault, clock=clock, cost=4)
-    signed_in = Sessions(db=bench.db, plans=bench.plans, clock=clock)
+    signed_in = Sessions(db=bench.db, plans=bench.plans, chains=bench.chains, clock=clock)
     for n in range(math.ceil(sessions / SHARE)):
         slug = f"bench-{n}"
         accounts.add_company(slug=slug, name=f"Bench {n}", plan="pro")

@@ -81,7 +81,7 @@ async def measure(base_url: str, by_litellm: Callable[[], Awaitable[float]]) -> 
     shared = make_http_client()
     wire = Wire(shared)
     sdk = openai.AsyncOpenAI(api_key=KEY, base_url=base_url, max_retries=0)
-    provider = Catalogue.load().get("openai")
+    provider = Catalogue.load().get("openai").model_copy(update={"private_network": True})
     auth = KeyAuth(lambda: KEY, header="Authorization", prefix="Bearer ")
     call = ChatCall(provider=provider, base_url=base_url, model="m", messages=QUESTION, auth=auth)
 

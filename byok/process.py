@@ -10,12 +10,15 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
+from byok.account_services import AccountServices
 from byok.audit_services import AuditServices
 from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
 from byok.ground.home import make_home
 from byok.ground.settings import Settings
+from byok.services.master_key_checks import MasterKeyChecks
 from byok.usage_services import UsageServices
+from byok.vault_services import VaultServices
 
 if TYPE_CHECKING:
     import ssl
@@ -24,24 +27,20 @@ if TYPE_CHECKING:
     import httpx
 
     from byok.core.retries import Retries
-    from byok.services.accounts import Accounts
     from byok.services.chatbots import Chatbots
     from byok.services.conversations import Conversations
-    from byok.services.demo import Demo
     from byok.services.forecasts import Forecasts
     from byok.services.key_check import KeyCheck
     from byok.services.keys import Keys
     from byok.services.models import Models
-    from byok.services.rotation import Rotation
     from byok.services.routes import Routes
-    from byok.services.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
 ERASE_EVERY = 5.0  # seconds between attempts to see deleted ciphertext out of SQLite's files
 
 
-class Workbench(UsageServices, AuditServices):
+class Workbench(AccountServices, UsageServices, VaultServices, AuditServices):
     """All services of a process. Get it from `open`; `close` it at the end."""
 
     @classmethod
@@ -79,6 +78,7 @@ class Workbench(UsageServices, AuditServices):
         make_home(self.settings)
         _ = self.vault
         schema.upgrade(self.db)
+        MasterKeyChecks(db=self.db, vault=self.vault, clock=self.clock).run()
         if self.settings.demo_on:
             self.demo.seed()
         if self.what == "app":
@@ -96,6 +96,10 @@ class Workbench(UsageServices, AuditServices):
                 self.accounts,
                 self.audit,
                 self.sessions,
+                self.sign_in,
+                self.own_password,
+                self.team,
+                self.invitations,
             )
             self.lease.start()
             self._ends.callback(self.loop.spawn(self._erase_now_and_then()).cancel)
@@ -116,20 +120,6 @@ class Workbench(UsageServices, AuditServices):
         return Routes(
             catalogue=self.catalogue, plans=self.plans, vault=self.vault, local=self.local, settings=self.settings
         )
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        """Companies and people."""
-        from byok.services.accounts import Accounts
-
-        return Accounts(db=self.db, plans=self.plans, vault=self.vault, clock=self.clock)
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        """Who is signed in."""
-        from byok.services.sessions import Sessions
-
-        return Sessions(db=self.db, plans=self.plans, clock=self.clock)
 
     @cached_property
     def keys(self) -> Keys:
@@ -206,17 +196,3 @@ class Workbench(UsageServices, AuditServices):
             price=self.price_book,
             clock=self.clock,
         )
-
-    @cached_property
-    def demo(self) -> Demo:
-        """The sample companies."""
-        from byok.services.demo import Demo
-
-        return Demo(db=self.db, plans=self.plans, vault=self.vault, settings=self.settings, clock=self.clock)
-
-    @cached_property
-    def rotation(self) -> Rotation:
-        """Re-sealing under another master key."""
-        from byok.services.rotation import Rotation
-
-        return Rotation(db=self.db, vault=self.vault)

@@ -112,6 +112,7 @@ class Nest(ThreadingHTTPServer):
         self.failure = "none"
         self.let_go = threading.Event()
         self.asked: list[str] = []
+        self.keys: set[str] = set()
         self.origin = f"http://127.0.0.1:{self.server_port}"
         self.elsewhere = ""
 
@@ -127,8 +128,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         nest = self.server
         assert isinstance(nest, Nest)
-        self.key = self.headers.get("authorization", "").removeprefix("Bearer ")
+        carried = (self.headers.get(name, "") for name in ("authorization", "x-api-key", "x-goog-api-key"))
+        self.key = "".join(carried).removeprefix("Bearer ")
         nest.asked.append(self.path)
+        nest.keys.add(self.key)
         self.close_connection = True
         FAILURES[nest.failure](self, nest)
 

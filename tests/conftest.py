@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import hypothesis
@@ -18,6 +19,9 @@ import sqlalchemy as sa
 from byok.ground import schema
 from byok.ground.db import Database
 from tests.seeded import seed
+
+if TYPE_CHECKING:
+    from tests.e2e.paced_app import PacedApp
 
 # Programs that tests start may keep their compiled modules: else each of them compiles everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -61,6 +65,24 @@ def seeded_home(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     home = tmp_path_factory.mktemp("seeded")
     seed(home, migrated=migrated_file)
     return home
+
+
+@pytest.fixture(scope="session")
+def app(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
+    """The app over the paced provider, shared by the files that only talk in it."""
+    from tests.e2e.paced_app import paced_app  # which stands on what is here
+
+    models = (
+        "plain-20-80",
+        "plain-200-40",
+        "plain-400-30",
+        "plain-50-4000",
+        "pace-400-40",
+        "pace-50-250",
+        "pace-50-300",
+    )
+    with paced_app(tmp_path_factory.mktemp("paced"), *models, seeded=seeded_home) as running:
+        yield running
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class Exchange:
 
     def __init__(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self._handler, self.body, self._began = handler, body, False
+        self.model = "fake-1-2026"  # what it says has answered
 
     def text(self, text: str) -> None:
         """Streams a piece of text."""
@@ -43,7 +44,7 @@ class Exchange:
     def chunk(self, fields: dict[str, Any]) -> None:
         """Streams one event."""
         self._begin(200, "text/event-stream")
-        self._write(b"data: " + json.dumps({"id": "c", "model": "fake-1-2026", **fields}).encode() + b"\n\n")
+        self._write(b"data: " + json.dumps({"id": "c", "model": self.model, **fields}).encode() + b"\n\n")
 
     def refuse(self, status: int, message: str) -> None:
         """Answers with an error instead."""
@@ -81,15 +82,21 @@ class FakeProvider:
         self.script: Script = answer("Hello.")
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []  # what each request was authorised with
-        self.models: list[str] = []  # what any key opens
+        self.models: list[str] = []  # what any key opens; here and in the next two, `{key}` stands for the key
+        self.names: dict[str, str] = {}  # what models are called, where they are
+        self.refused: str | None = None  # why every key is refused
         self.hung_up = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                listed = {"object": "list", "data": [{"id": one, "object": "model"} for one in fake.models]}
-                body = json.dumps(listed).encode()
-                self.send_response(200)
+                key = self.headers.get("authorization", "").removeprefix("Bearer ")
+                rows = [{"id": one, "object": "model", "name": fake.names.get(one, one)} for one in fake.models]
+                said: dict[str, Any] = {"object": "list", "data": rows}
+                if fake.refused is not None:
+                    said = {"error": {"message": fake.refused}}
+                body = json.dumps(said).replace("{key}", json.dumps(key)[1:-1]).encode()
+                self.send_response(200 if fake.refused is None else 401)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

@@ -21,7 +21,9 @@ FLOORS = {
     "byok.core": 1,
     "byok.services": 2,
     "byok.parts": 3,
+    "byok.account_services": 3,
     "byok.usage_services": 3,
+    "byok.vault_services": 3,
     "byok.audit_services": 3,
     "byok.process": 4,
     "byok.cli": 5,
@@ -31,7 +33,7 @@ FLOORS = {
     "app": 7,
 }
 HTTP_ROOMS = ("byok.core.wire", "byok.core.key_auth", "byok.core.vault")
-HTTP_CLIENTS = ("httpx", "requests", "urllib3", "urllib.request", "aiohttp", "openai")
+HTTP_CLIENTS = ("httpx", "httpcore", "requests", "urllib3", "urllib.request", "aiohttp", "openai")
 SQL = ("sqlalchemy", "sqlmodel", "sqlite3", "psycopg")
 CRYPTO_ROOMS = ("byok.core.vault", "byok.core.sealing", "byok.core.master_keys", "byok.core.master_key_file")
 AN_ID = re.compile(r"\b(?:\w*_)?(?:id|provider)\b\W*$")

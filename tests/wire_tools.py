@@ -26,8 +26,8 @@ def key_auth(provider: Provider, secret: str = SECRET) -> httpx.Auth:
 
 
 def call_of(provider_id: str = "openai", *, base_url: str | None = None, **more: Any) -> ChatCall:
-    """A question to a provider."""
-    provider = CATALOGUE.get(provider_id)
+    """A question to a provider, which may be on loopback."""
+    provider = CATALOGUE.get(provider_id).model_copy(update={"private_network": True})
     more.setdefault("messages", [{"role": "user", "content": "Hello"}])
     return ChatCall(
         provider=provider,

@@ -14,17 +14,22 @@ from streamlit_authenticator.controllers import AuthenticationController
 from streamlit_authenticator.models import AuthenticationModel
 from streamlit_authenticator.utilities import Hasher
 
+from byok.ground.errors import TooManyTriesError
+from byok.services.sign_in import Compare
+
 FORM = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Sign in"}
 FLAGS = ("authentication_status", "name", "email", "username", "roles", "logout", "password_hint")
-# Compared with when there is no such person, so that the answer takes as long: the hash of nothing anyone knows.
-NOBODY = "$2b$12$" + "." * 53
 
 
-class Credentials(Protocol):
-    """Where the hash of a person's password is found."""
+class Door(Protocol):
+    """Where a username and a password are checked against the database, and tries are counted."""
 
-    def credential(self, username: str) -> tuple[UUID, str] | None:
-        """Person id and bcrypt hash, or None where nobody active has that name."""
+    def check(self, username: str, password: str, *, compare: Compare, address: str = "") -> UUID | None:
+        """The person's id, or None where the two do not belong together.
+
+        Raises:
+            TooManyTriesError: it must wait; the password was not looked at.
+        """
 
 
 class _NoCookies:
@@ -41,37 +46,45 @@ class _NoCookies:
 
 
 class _DatabaseModel(AuthenticationModel):  # type: ignore[misc]
-    """Checks one person's hash against the database, and takes as long for a name that nobody has."""
+    """Has one person's hash checked at the door, by the library's comparison."""
 
-    def __init__(self, accounts: Credentials) -> None:
+    def __init__(self, door: Door, address: str) -> None:
         super().__init__({"usernames": {}}, auto_hash=False)
-        self._accounts = accounts
+        self._door, self._address = door, address
         self.person_id: UUID | None = None
+        self.wait: TooManyTriesError | None = None
 
     def check_credentials(self, username: str, password: str) -> bool:
-        found = self._accounts.credential(username)
         try:
-            right = bool(Hasher.check_pw(password, found[1] if found else NOBODY))
-        except ValueError:  # longer than bcrypt's 72 bytes: no such password was ever accepted
-            right = False
-        if found is None or not right:
+            found = self._door.check(username, password, compare=Hasher.check_pw, address=self._address)
+        except TooManyTriesError as wait:
+            self.wait = wait
             return False
-        self.person_id = found[0]
+        if found is None:
+            return False
+        self.person_id = found
         self.credentials["usernames"][username] = {"name": username}
         return True
+
+
+class _WholePasswords(AuthenticationController):  # type: ignore[misc]
+    """Hands a password on as it was typed: the library's own would take spaces off its ends."""
+
+    def login(self, username: str | None = None, password: str | None = None, *_: Any, **__: Any) -> bool:
+        return bool(self.authentication_model.login(username, password))
 
 
 class SignInForm(Authenticate):  # type: ignore[misc]
     """The form. `draw` returns the person's id in the run in which the right password was submitted."""
 
-    def __init__(self, accounts: Credentials) -> None:
+    def __init__(self, door: Door, *, address: str) -> None:
         # Not the parent's own: it would mount the cookie element that is not wanted here.
         self.path = None
         self.api_key = None
         self.attrs: dict[str, Any] = {"login_sleep_time": 0}
         self.cookie_controller = _NoCookies()
-        self.authentication_controller = AuthenticationController({"usernames": {}}, auto_hash=False)
-        self._model = _DatabaseModel(accounts)
+        self.authentication_controller = _WholePasswords({"usernames": {}}, auto_hash=False)
+        self._model = _DatabaseModel(door, address)
         self.authentication_controller.authentication_model = self._model
 
     def draw(self) -> UUID | None:
@@ -80,6 +93,8 @@ class SignInForm(Authenticate):  # type: ignore[misc]
         failed = st.session_state.get("authentication_status") is False
         for flag in FLAGS:
             st.session_state.pop(flag, None)
-        if self._model.person_id is None and failed:
+        if self._model.wait is not None:
+            st.error(str(self._model.wait), icon=":material/hourglass:")
+        elif self._model.person_id is None and failed:
             st.error("That username and password do not belong together. Try again.", icon=":material/error:")
         return self._model.person_id

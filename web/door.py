@@ -7,12 +7,13 @@ from uuid import UUID
 import streamlit as st
 
 from byok.services.sessions import Identity
-from web import elements
+from web import elements, parts
 from web.authenticator import SignInForm
 from web.house import house, workbench
 
 
-def _enter(person_id: UUID) -> None:
+def enter(person_id: UUID) -> None:
+    """Lets the browser trade a ticket for a session, and load the page again. The caller has made sure who it is."""
     ticket = workbench().sessions.issue_ticket(person_id)
     elements.post_and_reload("/app/session", {"ticket": ticket})
     st.caption("Signing in …")
@@ -29,11 +30,11 @@ def sign_in() -> None:
             _one_click()
         elif not any(company.people for company in bench.accounts.companies()):
             _first_person()
-        person_id = SignInForm(bench.accounts).draw()
+        person_id = SignInForm(bench.sign_in, address=house().address()).draw()
         if bench.settings.demo_on:
             st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
         if person_id is not None:
-            _enter(person_id)
+            enter(person_id)
     elements.watch_session(None)
 
 
@@ -61,8 +62,10 @@ def _one_click() -> None:
     with st.container(border=True):
         st.markdown("**Try the demo** :gray-badge[Sample data]")
         for person in people:
-            if st.button(person.label, key=f"as-{person.username}", icon=":material/login:", width="stretch"):
-                _enter(person.person_id)
+            if st.button(
+                parts.plain(person.label), key=f"as-{person.username}", icon=":material/login:", width="stretch"
+            ):
+                enter(person.person_id)
 
 
 def _first_person() -> None:
@@ -85,6 +88,6 @@ def sign_out(_who: Identity) -> None:
     """Ends the session in the database at once, then lets the browser drop the cookie and load the page again."""
     token = house().token()
     if token:
-        workbench().sessions.end(token)
+        workbench().sessions.end(token, address=house().address())
     elements.post_and_reload("/app/sign-out", {})
     st.stop()

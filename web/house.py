@@ -24,7 +24,8 @@ def _cookie_token() -> str | None:
 
 def _address() -> str:
     # None on loopback, where Streamlit leaves it out.
-    return st.context.ip_address or "127.0.0.1"
+    address = st.context.ip_address
+    return address if isinstance(address, str) and address else "127.0.0.1"
 
 
 @dataclass

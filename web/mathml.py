@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from typing import Final
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element  # nosec B405
 
 from latex2mathml.converter import Converter
 

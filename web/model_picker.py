@@ -69,6 +69,7 @@ def pick(
         help=None if collapsed else "“Your key” is billed by the provider; “Plan” counts messages of your plan.",
     )
     st.session_state[_last(key)] = chosen
+    _remember({told_apart(option): option for option in options}, key)
     if isinstance(chosen, MenuKey):
         return _type(chosen, field=_field(key, chosen))
     if chosen is not None:
@@ -89,7 +90,7 @@ def _keep(menu: Menu, key: str) -> tuple[Option | None, bool]:
     """
     before = st.session_state.get(key)
     if isinstance(before, str):  # the browser still names it as it was called before the last renewal
-        before = st.session_state.get(_last(key))
+        before = _named_before(before, key) or st.session_state.get(_last(key))
         if before is None:
             st.session_state[key] = None
             return None, True
@@ -107,6 +108,17 @@ def _keep(menu: Menu, key: str) -> tuple[Option | None, bool]:
     return now, moved
 
 
+def _remember(names: dict[str, Option], key: str) -> None:
+    """Keeps what this run calls the options, beside what the run before called them."""
+    st.session_state[_names(key)] = (*st.session_state.get(_names(key), ())[-1:], names)
+
+
+def _named_before(name: str, key: str) -> Option | None:
+    """What was called so on a page that a browser may still show: in the last run, or in the one before."""
+    runs: tuple[dict[str, Option], ...] = st.session_state.get(_names(key), ())
+    return next((names[name] for names in reversed(runs) if name in names), None)
+
+
 def _typed(menu: Menu, before: MenuKey, key: str) -> ModelChoice | None:
     """What was typed while the key had no list, now that it has one."""
     text = str(st.session_state.get(_field(key, before), "")).strip()
@@ -115,6 +127,10 @@ def _typed(menu: Menu, before: MenuKey, key: str) -> ModelChoice | None:
 
 def _last(key: str) -> str:
     return f"{key}-last"
+
+
+def _names(key: str) -> str:
+    return f"{key}-names"
 
 
 def _field(key: str, own: MenuKey) -> str:

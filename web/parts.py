@@ -38,8 +38,8 @@ def plain_lines(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A name that others gave, as code; a backtick in it cannot end the code."""
-    return f"`{text.replace('`', chr(39))}`"
+    """A name that others gave, as code; neither a backtick nor a line's end in it can end the code."""
+    return f"`{' '.join(text.replace('`', chr(39)).split()) or ' '}`"
 
 
 def opening(dialog: str) -> int:

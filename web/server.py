@@ -18,11 +18,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from byok.core import redaction
+from byok.core import logs
 from byok.ground.errors import SettingsError
-from web import session_routes, stream, usage_stream
-from web.headers import SecurityHeaders
+from web import error_page, session_routes, stream, usage_stream
+from web.headers import SecurityHeaders, broken
 from web.house import house
+from web.origins import Gate
+from web.request_ids import RequestIds
 
 HEAD_START = 3.0  # seconds
 
@@ -32,14 +34,15 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Opens what the process owns before the first page, and closes it after the last."""
     # Until the first st.navigation, Streamlit would run a file of pages/ by its address, past the front door.
     PagesManager.uses_pages_directory = False
-    redaction.install()
-    redaction.quiet_http()
+    logs.set_up("text")
+    error_page.set_up()
     try:
         ours = await run_in_threadpool(house)
     except SettingsError as error:
         sys.stderr.write(f"\nThe workbench does not start: {error}\n\n")
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would add a traceback to what was just said
         raise SystemExit(1) from None
+    logs.set_up(ours.workbench.settings.log_form)
     await run_in_threadpool(_import, "streamlit_authenticator")
     rest = asyncio.create_task(_import_later("altair", "pandas", "pyarrow", "genai_prices"))
     if ours.workbench.settings.demo_on:
@@ -106,5 +109,8 @@ def parts() -> dict[str, Any]:
     return {
         "lifespan": lifespan,
         "routes": [*session_routes.ROUTES, *stream.ROUTES, *usage_stream.ROUTES],
-        "middleware": [Middleware(SecurityHeaders)],
+        # The first is the outermost: what the gate refuses has headers and an id as well.
+        "middleware": [Middleware(SecurityHeaders), Middleware(RequestIds), Middleware(Gate)],
+        "exception_handlers": {Exception: broken},
+        "on_script_error": error_page.show,
     }

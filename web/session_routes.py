@@ -10,14 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from web.house import COOKIE, workbench
+from web.own_routes import address_of, from_elsewhere, from_here, reader, refused
 
 BODY_LIMIT = 4096
-
-
-def _from_here(request: Request) -> bool:
-    """Whether the browser says that a page of this very origin sent the request."""
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2] == request.headers.get("host")
 
 
 def _secure(request: Request) -> bool:
@@ -25,9 +20,12 @@ def _secure(request: Request) -> bool:
 
 
 async def open_session(request: Request) -> Response:
-    """Trades a one-time ticket for a session: `POST {"ticket": "..."}` -> 204 with the cookie, else 403."""
-    if not _from_here(request):
-        return JSONResponse({"error": "wrong origin"}, 403)
+    """Trades a one-time ticket for a session: `POST {"ticket": "..."}` -> 204 with the cookie, else 403.
+
+    The session of the cookie that came with it ends: nobody goes on under a token that was there before.
+    """
+    if not from_here(request):
+        return refused()
     body = b""
     async for part in request.stream():  # counted as it comes: whoever sends it is nobody yet
         body += part
@@ -37,7 +35,8 @@ async def open_session(request: Request) -> Response:
         ticket = str(json.loads(body)["ticket"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return JSONResponse({"error": "no ticket"}, 400)
-    signed_in = await run_in_threadpool(workbench().sessions.redeem, ticket)
+    before, address = request.cookies.get(COOKIE), address_of(request)
+    signed_in = await run_in_threadpool(workbench().sessions.redeem, ticket, instead_of=before, address=address)
     if signed_in is None:
         return JSONResponse({"error": "this ticket is used up"}, 403)
     response = Response(status_code=204)
@@ -49,19 +48,20 @@ async def open_session(request: Request) -> Response:
 
 async def whose_session(request: Request) -> Response:
     """Who is behind the cookie now: `{"person": "<id>"}`, or null, by which a tab notices that it is out of date."""
-    token = request.cookies.get(COOKIE)
-    who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
-    person = str(who.actor.person_id) if who else None
+    if from_elsewhere(request):
+        return refused()
+    found = await reader(request)
+    person = str(found[1].actor.person_id) if found else None
     return JSONResponse({"person": person}, headers={"cache-control": "no-store"})
 
 
 async def close_session(request: Request) -> Response:
     """Ends the session in the database and clears the cookie: 204."""
-    if not _from_here(request):
-        return JSONResponse({"error": "wrong origin"}, 403)
+    if not from_here(request):
+        return refused()
     token = request.cookies.get(COOKIE)
     if token:
-        await run_in_threadpool(workbench().sessions.end, token)
+        await run_in_threadpool(workbench().sessions.end, token, address=address_of(request))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_secure(request))
     return response

@@ -23,8 +23,9 @@ from byok.core.live import Live, wait_any
 from byok.ground.errors import ByokError
 from byok.services.access import Actor
 from byok.services.conversation_views import TurnView
-from web.house import COOKIE, house, workbench
+from web.house import house, workbench
 from web.markdown import Blocks
+from web.own_routes import LOOK_AGAIN, from_elsewhere, reader, refused
 from web.parts import plain
 
 PATH = "/app/stream"
@@ -33,7 +34,6 @@ REMOTE_POLL = 0.5  # seconds between looks at an answer that another process wri
 SHARE = 8  # a text that is costly to render is rendered less often: at most an eighth of the loop's time goes into it
 MOST_TURNS = 256  # messages on one connection
 MOST_ANSWERS = 1024
-LOOK_AGAIN = 5.0  # seconds after which the session is asked for again: signing out ends its streams too
 BEAT = 15.0  # seconds of silence after which a comment keeps the connection open
 
 
@@ -140,13 +140,13 @@ async def events(
 ) -> AsyncIterator[str]:
     """The events of these answers, until all have ended or the session behind `token` has."""
     bench = workbench()
-    looked = time.monotonic()
+    looked = told = time.monotonic()
     watched = [_Watched(place, one, bench.runner.live(one)) for place, one in enumerate(answer_ids)]
     first = True
     open_elsewhere = await run_in_threadpool(_running, actor, [w.answer_id for w in watched if w.live is None])
     while True:
         if time.monotonic() > looked + look_again:
-            if await run_in_threadpool(bench.sessions.whois, token) is None:
+            if not await run_in_threadpool(bench.sessions.lasts, token):
                 return
             looked = time.monotonic()
         changed: list[dict[str, Any]] = []
@@ -166,13 +166,15 @@ async def events(
                 changed.append(change)
         first = False
         if changed:
+            told = time.monotonic()
             yield f"data: {json.dumps(changed, separators=(',', ':'), ensure_ascii=False)}\n\n"
         if house().leaving:
             return
         if all(one.ended for one in watched):
             yield "event: bye\ndata: {}\n\n"
             return
-        if not changed:
+        if not changed and time.monotonic() > told + BEAT:
+            told = time.monotonic()
             yield ": still here\n\n"
         await asyncio.sleep(max(FRAME, SHARE * sum(one.cost for one in watched if not one.ended)))
         open_lives = {w.live: w.version for w in watched if w.live is not None and not w.ended}
@@ -180,27 +182,30 @@ async def events(
         if remote:
             await asyncio.sleep(REMOTE_POLL)
         elif open_lives:
-            await wait_any(open_lives, timeout=BEAT)
+            await wait_any(open_lives, timeout=min(BEAT, look_again))
 
 
 async def stream(request: Request) -> Response:
     """`GET ?turns=ID.COUNT,ID.COUNT`: an event stream of so many answers to each message, for the signed-in reader.
 
-    400 for ids that are none, 401 without a session, 404 for an answer that is not the reader's to read.
+    400 for ids that are none, 401 without a session, 403 for another site, 404 for an answer that is not the reader's
+    to read.
     """
-    token = request.cookies.get(COOKIE)
-    who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
-    if not token or who is None:
+    if from_elsewhere(request):
+        return refused()
+    found = await reader(request)
+    if found is None:
         return JSONResponse({"error": "signed out"}, 401)
+    token, who = found
     try:
         wanted = _named(request.query_params.get("turns", ""))
     except ValueError:
         return JSONResponse({"error": "no such answer"}, 400)
     try:
-        found = await run_in_threadpool(workbench().conversations.places, who.actor, {turn for turn, _ in wanted})
+        places = await run_in_threadpool(workbench().conversations.places, who.actor, {turn for turn, _ in wanted})
     except ByokError:
         return JSONResponse({"error": "no such answer"}, 404)
-    answers = [answer for turn, count in wanted for answer in found[turn][:count]][:MOST_ANSWERS]
+    answers = [answer for turn, count in wanted for answer in places[turn][:count]][:MOST_ANSWERS]
     # X-Accel-Buffering: a reverse proxy must hand events on at once.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(events(token, who.actor, answers), media_type="text/event-stream", headers=headers)

@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from byok.ground.errors import ByokError
 from byok.services.access import Actor
-from web.house import COOKIE, house, workbench
-from web.stream import BEAT, LOOK_AGAIN
+from web.house import house, workbench
+from web.own_routes import LOOK_AGAIN, from_elsewhere, reader, refused
+from web.stream import BEAT
 
 PATH = "/app/usage/changes"
 POLL = 0.7  # seconds: an answer is on the page within two of its end
@@ -36,7 +37,7 @@ async def events(
     looked = told = time.monotonic()
     while not house().leaving:
         if time.monotonic() > looked + look_again:
-            if await run_in_threadpool(bench.sessions.whois, token) is None:
+            if not await run_in_threadpool(bench.sessions.lasts, token):
                 return
             looked = time.monotonic()
         try:
@@ -55,17 +56,19 @@ async def events(
 async def changes(request: Request) -> Response:
     """`GET ?since=VERSION`: an event stream for whoever is signed in.
 
-    400 for a version that is none, 401 without a session.
+    400 for a version that is none, 401 without a session, 403 for another site.
     """
-    token = request.cookies.get(COOKIE)
-    who = await run_in_threadpool(workbench().sessions.whois, token) if token else None
-    if not token or who is None:
+    if from_elsewhere(request):
+        return refused()
+    found = await reader(request)
+    if found is None:
         return JSONResponse({"error": "signed out"}, 401)
     since = request.query_params.get("since", "")
     if not (since.isascii() and since.isdecimal()) or len(since) > 18:
         return JSONResponse({"error": "no such version"}, 400)
     # X-Accel-Buffering: a reverse proxy must hand events on at once.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    token, who = found
     return StreamingResponse(events(token, who.actor, int(since)), media_type="text/event-stream", headers=headers)
 
 

@@ -14,10 +14,15 @@ from byok.cli.output import echo_json
 from byok.core.catalogue import Catalogue
 from byok.core.master_keys import load_master_keys
 from byok.core.plans import Plans
+from byok.core.vault import Vault
 from byok.ground import schema
+from byok.ground.clock import utc_now
+from byok.ground.db import Database
 from byok.ground.errors import ByokError
+from byok.ground.home import make_home
 from byok.ground.settings import Settings
 from byok.process import Workbench
+from byok.services.master_key_checks import MasterKeyChecks
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,10 @@ def _checks() -> Iterator[Result]:
     yield from before
     if any(result.state == "fail" for result in before):
         return
+    wrong = _wrong_master_key(settings)
+    if wrong is not None:
+        yield wrong
+        return
     try:
         bench = Workbench.open(settings, what="command")
     except ByokError as error:
@@ -87,6 +96,42 @@ def _master_keys(settings: Settings) -> str:
     return f"{len(keys.ids())} in {where}; {keys.first_id} seals"
 
 
+def _wrong_master_key(settings: Settings) -> Result | None:
+    """What keeps every process from starting on this database, by its own name; None where nothing does."""
+    make_home(settings)
+    database = None
+    try:
+        database = Database(settings.url)
+        schema.upgrade(database)
+    except ByokError as error:
+        if database is not None:
+            database.close()
+        return Result("database", "fail", str(error))
+    try:
+        MasterKeyChecks(db=database, vault=Vault(load_master_keys(settings)), clock=utc_now).run()
+    except ByokError as error:
+        return Result("master key check", "fail", str(error))
+    finally:
+        database.close()
+    return None
+
+
+def _sealed(bench: Workbench) -> Iterator[Result]:
+    views = bench.master_keys.list()
+    counts = ", ".join(f"{view.rows:,} under {view.id}" for view in views)
+    missing = [view for view in views if not view.opens]
+    if missing:
+        lost = f"{sum(view.rows for view in missing):,} need a master key that is not here; put it back from a copy"
+        yield Result("sealed rows", "warn", f"{counts}: {lost}")
+    else:
+        yield Result("sealed rows", "ok", counts)
+    for view in views:
+        if view.can_be_dropped:
+            yield Result("old master key", "ok", f"{view.id} seals no row: it can be dropped, or promoted if it is new")
+        elif view.opens and not view.seals:
+            yield Result("old master key", "warn", f"{view.rows:,} rows are under {view.id}: byok master-key rotate")
+
+
 def _contents(bench: Workbench) -> Iterator[Result]:
     companies = bench.accounts.companies()
     if not companies:
@@ -99,6 +144,7 @@ def _contents(bench: Workbench) -> Iterator[Result]:
         yield Result("keys", "warn", f"{len(lost)} of {len(keys)} need to be entered again: {'; '.join(lost)}")
     else:
         yield Result("keys", "ok", f"{len(keys)}, all readable")
+    yield from _sealed(bench)
     if bench.keys.retry_erasures():
         yield Result("erasures", "ok", "no deleted key stands in the database files")
     else:

@@ -10,6 +10,7 @@ import click
 
 from byok.cli.opened import company_option, find_key, json_option, workbench
 from byok.cli.output import DASH, day_and_time, echo_json, echo_table
+from byok.cli.rebind import rebind
 from byok.cli.typed import read_key
 from byok.core.wire import Finding
 from byok.ground.errors import ByokError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 @click.group()
 def key() -> None:
     """A company's own provider keys."""
+
+
+key.add_command(rebind)
 
 
 @key.command()

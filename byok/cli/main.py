@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from byok.core import logs
 from byok.core.trust import read_trust
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -91,6 +92,7 @@ def main() -> None:
     gc.set_threshold(500_000, 50, 1000)
     # Pydantic would read the metadata of every installed package, to find plugins that this product does not have.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    logs.set_up("text")  # on standard error, where a person reads
     status = run()
     gc.freeze()  # nor once more at the end
     sys.exit(status)

@@ -1,21 +1,44 @@
-"""`byok master-key`: add one, make one the sealing one, re-seal everything under it. Prints no key that is in use."""
+"""`byok master-key`: add one, make it the one that seals, move everything under it, drop the old one; and list them.
+
+Prints no key that is in use.
+"""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 import click
 
 from byok.cli.opened import json_option, workbench
-from byok.cli.output import echo_json
-from byok.core.master_key_file import MasterKeyFile
-from byok.core.master_keys import load_master_keys, new_entry
+from byok.cli.output import echo_json, echo_table
+from byok.core.master_keys import new_entry
 from byok.ground.errors import ByokError
-from byok.ground.home import make_home
 from byok.ground.settings import Settings
+from byok.services.master_key_changes import MasterKeyView
+from byok.services.rotation import Rotated
 
 
 @click.group("master-key")
 def master_key() -> None:
-    """The keys that seal the data keys: add, restart the app, promote, rotate."""
+    """The keys that seal the data keys: add, promote, rotate, drop.
+
+    Processes that run on BYOK_HOME/master.keys notice each change by themselves. With BYOK_MASTER_KEYS it takes a
+    rolling restart for each step: with the new pair at the end, then with it in front, then (after rotate) without the
+    old one.
+    """
+
+
+@master_key.command("list")
+@json_option
+def list_keys(as_json: bool) -> None:
+    """List the master keys by id: which seals, which are here, how many rows each of them seals."""
+    with workbench() as bench:
+        views = bench.master_keys.list()
+    if as_json:
+        echo_json([{**asdict(view), "can_be_dropped": view.can_be_dropped} for view in views])
+        return
+    headings = ["ID", "USE", "ROWS", "NEXT"]
+    echo_table(headings, [[view.id, _use(view), view.rows, _next(view)] for view in views])
 
 
 @master_key.command()
@@ -26,41 +49,85 @@ def add() -> None:
         click.echo(new_entry())
         click.echo("Append this pair to BYOK_MASTER_KEYS, behind a comma, and restart every process.", err=True)
         return
-    _made(settings)
-    key_id = MasterKeyFile(settings).add()
-    click.echo(f"Added {key_id}. Restart the app, then: byok master-key promote {key_id}")
+    with workbench() as bench:
+        key_id = bench.master_keys.add()
+    click.echo(f"Added {key_id}; nothing needs to be restarted. Copy master.keys to where you keep its copies.")
+    click.echo(f"Then: byok master-key promote {key_id}")
 
 
 @master_key.command()
 @click.argument("key_id", metavar="ID")
 def promote(key_id: str) -> None:
-    """Make ID the key that seals from the next start on; the others go on opening."""
-    settings = Settings.load()
-    file = MasterKeyFile(settings)
-    _made(settings)
-    file.promote(key_id)
-    click.echo(f"{key_id} seals from the next start on. Restart the app, then: byok master-key rotate")
+    """Make ID the key that seals, at once and for running processes too; the others go on opening."""
+    with workbench() as bench:
+        bench.master_keys.promote(key_id)
+    click.echo(f"{key_id} seals from now on; nothing needs to be restarted. Then: byok master-key rotate")
 
 
 @master_key.command()
 @json_option
 def rotate(as_json: bool) -> None:
-    """Seal every data key anew under the first master key. API keys are not opened; it can be run again."""
+    """Seal every data key anew under the first master key, while the app runs.
+
+    API keys are not opened. It can be cut off anywhere and run again: only rows that are not under the first key are
+    touched. At its end it says what is left under other keys, and which can be dropped.
+    """
     with workbench() as bench:
-        first = load_master_keys(bench.settings).first_id
-        done = bench.rotation.rotate()
+        done = bench.master_keys.rotate(_progress)
+        views = bench.master_keys.list()
+    first = views[0].id
     if as_json:
         counts = {"resealed": done.resealed, "changed": done.changed, "unreadable": done.unreadable}
-        echo_json({"master_key_id": first, **counts})
+        left = {view.id: view.rows for view in views[1:]}
+        echo_json({"master_key_id": first, **counts, "rows": views[0].rows, "left": left})
     else:
-        click.echo(f"{done.resealed} rows are sealed under {first}.")
+        click.echo(f"{done.resealed:,} rows sealed anew; {views[0].rows:,} are under {first}.")
+        for view in views[1:]:
+            click.echo(f"{view.rows:,} are under {view.id}. {_next(view)}".rstrip())
     if done.changed or done.unreadable:
-        raise ByokError(
-            f"{done.unreadable} rows open with no master key that is here; {done.changed} changed meanwhile: run again."
+        raise ByokError(_unfinished(done))
+
+
+@master_key.command()
+@click.argument("key_id", metavar="ID")
+def drop(key_id: str) -> None:
+    """Take ID out of the file, for good, if no row is under it any more. Refused otherwise.
+
+    Backups of the database from before the rotation cannot be read without it: keep a copy of the key for as long as
+    you keep them, apart from them. Running processes forget it when they are restarted.
+    """
+    with workbench() as bench:
+        bench.master_keys.drop(key_id)
+    click.echo(f"Dropped {key_id}. Backups from before the rotation open only with a copy of it.")
+
+
+def _progress(done: int, total: int) -> None:
+    click.echo(f"{done:,} of {total:,} rows", err=True)
+
+
+def _unfinished(done: Rotated) -> str:
+    words = []
+    if done.changed:
+        words.append(f"{done.changed:,} rows changed meanwhile: run it again.")
+    if done.unreadable:
+        words.append(
+            f"{done.unreadable:,} rows open with no master key that is here: put the missing key back, "
+            "or have those keys entered again (byok doctor names them)."
         )
+    return " ".join(words)
 
 
-def _made(settings: Settings) -> None:
-    """Sees to it that there is a file to change, on a fresh machine too."""
-    make_home(settings)
-    load_master_keys(settings)
+def _use(view: MasterKeyView) -> str:
+    if not view.opens:
+        return "is not here"
+    return "seals" if view.seals else "opens"
+
+
+def _next(view: MasterKeyView) -> str:
+    if view.seals:
+        return ""
+    if not view.opens:
+        return "Put it back from a copy, or have those keys entered again."
+    if view.can_be_dropped:
+        return f"Seals no row: it can be dropped (byok master-key drop {view.id}), or promoted if it is a new one."
+    return "Needed until: byok master-key rotate"

@@ -1,4 +1,4 @@
-"""`byok user`: make, list and disable people who can sign in."""
+"""`byok user`: make and list people, shut them out and let them in, give a role, give a link for a new password."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from byok.cli.opened import company_option, json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import day_and_time, echo_json, echo_table
 from byok.cli.typed import read_password
 from byok.services.accounts import PersonView, Role
 
@@ -46,7 +46,10 @@ def list_people(slug: str, as_json: bool) -> None:
     if as_json:
         echo_json([_json(person) for person in people])
         return
-    rows = [[person.username, person.name, person.role, "disabled" if person.disabled else ""] for person in people]
+    rows = [
+        [person.username, person.name, person.role, "" if person.state == "active" else person.state]
+        for person in people
+    ]
     echo_table(["USERNAME", "NAME", "ROLE", "STATE"], rows, empty="Nobody yet. Make someone: byok user add USERNAME")
 
 
@@ -63,6 +66,49 @@ def disable(username: str, as_json: bool) -> None:
         click.echo(f"Disabled: {person.username}.")
 
 
+@user.command()
+@click.argument("username")
+@json_option
+def enable(username: str, as_json: bool) -> None:
+    """Let a disabled person sign in again."""
+    with workbench() as bench:
+        person = bench.accounts.enable(username)
+    if as_json:
+        echo_json(_json(person))
+    else:
+        click.echo(f"Enabled: {person.username}.")
+
+
+@user.command()
+@click.argument("username")
+@click.argument("role", type=click.Choice(["admin", "member"]))
+@json_option
+def role(username: str, role: Role, as_json: bool) -> None:
+    """Make a person admin or member, from the next click on."""
+    with workbench() as bench:
+        person = bench.accounts.set_role(username, role)
+    if as_json:
+        echo_json(_json(person))
+    else:
+        click.echo(f"Now {person.role}: {person.username}.")
+
+
+@user.command()
+@click.argument("username")
+@click.option("--url", default="http://localhost:8501", show_default=True, help="The workbench's address.")
+@json_option
+def reset(username: str, url: str, as_json: bool) -> None:
+    """Take a person's password away and print a link, for 72 hours, by which a new one is chosen once."""
+    with workbench() as bench:
+        person, link = bench.accounts.reset(username)
+    address = url.rstrip("/") + link.path
+    if as_json:
+        echo_json({**_json(person), "link": address, "expires_at": link.expires_at})
+    else:
+        click.echo(address)
+        click.echo(f"Send it to {person.username}: it works once, until {day_and_time(link.expires_at)}.", err=True)
+
+
 def _json(person: PersonView) -> dict[str, Any]:
     return {
         "id": str(person.id),
@@ -70,4 +116,6 @@ def _json(person: PersonView) -> dict[str, Any]:
         "name": person.name,
         "role": person.role,
         "disabled": person.disabled,
+        "state": person.state,
+        "seen_at": person.seen_at,
     }

@@ -1,21 +1,21 @@
-"""Changes the order and number of the master keys in `BYOK_HOME/master.keys`. Refuses to take one away.
+"""Changes the order and number of the master keys in `BYOK_HOME/master.keys`. Whoever drops one counts its rows first.
 
 Where `BYOK_MASTER_KEYS` is set the keys are the operator's to change: there is nothing to write to.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from byok.core.master_keys import FILE, FILE_HEAD, MasterKeys, new_entry
+from byok.core.master_key_making import FILE, new_entry, write_entries
+from byok.core.master_keys import MasterKeys
 from byok.ground.errors import InvalidInputError, SettingsError
 from byok.ground.settings import Settings
 
 
 class MasterKeyFile:
-    """The file of the built-in database.
+    """The file of the built-in database. Running processes notice each change by themselves.
 
     Raises:
         SettingsError: the keys come from the environment, so no file is used.
@@ -30,14 +30,15 @@ class MasterKeyFile:
         self.path = settings.home / FILE
 
     def add(self) -> str:
-        """Appends a fresh key; it opens from the next start on, but does not seal yet.
+        """Appends a fresh key; it opens, but does not seal yet.
 
         Returns:
             Its id.
         """
         entry = new_entry()
-        self._write([*self._entries(), entry])
-        return entry.partition(":")[0]
+        with self._alone():
+            write_entries(self.path, [*self._entries(), entry])
+        return _id(entry)
 
     def promote(self, key_id: str) -> None:
         """Makes a key the first, which seals.
@@ -45,12 +46,34 @@ class MasterKeyFile:
         Raises:
             InvalidInputError: there is no key of that id.
         """
-        entries = self._entries()
-        chosen = [entry for entry in entries if entry.partition(":")[0].strip() == key_id]
-        if not chosen:
-            ids = ", ".join(entry.partition(":")[0].strip() for entry in entries)
-            raise InvalidInputError(f"There is no master key of that id; there are: {ids}.", field="id")
-        self._write(chosen + [entry for entry in entries if entry not in chosen])
+        with self._alone():
+            entries = self._entries()
+            chosen = self._find(key_id, entries)
+            write_entries(self.path, [chosen, *(entry for entry in entries if entry != chosen)])
+
+    def drop(self, key_id: str) -> None:
+        """Takes a key out of the file, for good. Only for a key under which no row is left.
+
+        Raises:
+            InvalidInputError: there is no key of that id, or it is the one that seals.
+        """
+        with self._alone():
+            entries = self._entries()
+            chosen = self._find(key_id, entries)
+            if chosen == entries[0]:
+                raise InvalidInputError(
+                    f"{key_id} is the master key that seals.", field="id", next_step="Promote another one first."
+                )
+            write_entries(self.path, [entry for entry in entries if entry != chosen])
+
+    @staticmethod
+    def _find(key_id: str, entries: list[str]) -> str:
+        for entry in entries:
+            if _id(entry) == key_id:
+                return entry
+        raise InvalidInputError(
+            f"There is no master key of that id; there are: {', '.join(map(_id, entries))}.", field="id"
+        )
 
     def _entries(self) -> list[str]:
         text = self.path.read_text("ascii")
@@ -58,11 +81,14 @@ class MasterKeyFile:
         lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
         return [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
 
-    def _write(self, entries: list[str]) -> None:
-        """Whole or not at all: a power cut must not leave half of the only copy."""
-        handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=self.path.parent)  # mode 0600
-        with os.fdopen(handle, "w", encoding="ascii") as new:
-            new.write(FILE_HEAD + "".join(f"{entry}\n" for entry in entries))
-            new.flush()
-            os.fsync(new.fileno())
-        Path(name).replace(self.path)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two changes at once must not lose one of them."""
+        from filelock import FileLock
+
+        with FileLock(f"{self.path}.lock"):
+            yield
+
+
+def _id(entry: str) -> str:
+    return entry.partition(":")[0].strip()

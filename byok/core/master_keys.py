@@ -5,34 +5,30 @@ Nothing here shows a master key: messages name an entry by its place in the list
 
 from __future__ import annotations
 
-import base64
 import hashlib
+import logging
 import os
 import re
-import secrets
-import sqlite3
-import tempfile
+import threading
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import NoReturn, Self
 
+from byok.core.master_key_making import FILE, FILE_HEAD, make_file, new_entry
 from byok.core.weak_keys import SIZE, decode, weakness
 from byok.ground.errors import KeyUnreadableError, SettingsError
 from byok.ground.settings import Settings
 
-FILE = "master.keys"
+__all__ = ["FILE", "FILE_HEAD", "HOW_TO_MAKE", "LiveMasterKeys", "MasterKeys", "load_master_keys", "new_entry"]
+
 # Quotes that a POSIX shell, PowerShell and cmd all understand.
 HOW_TO_MAKE = (
     'Make one with: uv run python -c "import base64, secrets; '
     "print('m1:' + base64.b64encode(secrets.token_bytes(32)).decode())\""
 )
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-SEALED_TABLES = ("api_key", "key_draft", "company")
-FILE_HEAD = (
-    "# Without this file the saved API keys cannot be read, and with it they can.\n"
-    "# Keep a copy, apart from the copies of the database.\n"
-)
+
+log = logging.getLogger(__name__)
 
 
 class MasterKeys:
@@ -42,11 +38,10 @@ class MasterKeys:
         keys: 32 random bytes by id, in order; at least one.
     """
 
-    __slots__ = ("_keys", "first_id")
+    __slots__ = ("_keys",)
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = dict(keys)
-        self.first_id = next(iter(self._keys))
 
     @classmethod
     def parse(cls, text: str, *, where: str = "BYOK_MASTER_KEYS") -> Self:
@@ -58,20 +53,12 @@ class MasterKeys:
         Raises:
             SettingsError: there is none, one is malformed or well known, or two are alike. No message shows a key.
         """
-        lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
-        if not entries:
-            raise SettingsError(f"{where} holds no master key.", next_step=HOW_TO_MAKE)
-        keys: dict[str, bytes] = {}
-        for number, entry in enumerate(entries, start=1):
-            key_id, encoded = (part.strip() for part in entry.rpartition(":")[::2])
-            problem = _id_problem(key_id, keys) or weakness(encoded, known=keys.values())
-            if problem:
-                raise SettingsError(
-                    f"Master key {number} of {len(entries)} in {where} {problem}.", next_step=HOW_TO_MAKE
-                )
-            keys[key_id] = decode(encoded) or b""
-        return cls(keys)
+        return cls(_parsed(text, where))
+
+    @property
+    def first_id(self) -> str:
+        """The id of the key that seals."""
+        return self.ids()[0]
 
     def ids(self) -> tuple[str, ...]:
         """The ids, the sealing one first."""
@@ -83,21 +70,76 @@ class MasterKeys:
         Raises:
             KeyUnreadableError: there is no master key of that id here.
         """
-        if key_id not in self._keys:
+        key = self._of(key_id)
+        if key is None:
             raise KeyUnreadableError
-        return hashlib.blake2b(context, key=self._keys[key_id], digest_size=SIZE).digest()
+        return hashlib.blake2b(context, key=key, digest_size=SIZE).digest()
+
+    def sealing(self, context: bytes) -> tuple[str, bytes]:
+        """The first key's id, and its subkey for this context: of one look, so that the two always belong together."""
+        first = self.first_id
+        return first, self.subkey(first, context)
+
+    def _of(self, key_id: str) -> bytes | None:
+        return self._keys.get(key_id)
 
     def __repr__(self) -> str:
-        return f"MasterKeys(ids={self.ids()})"
+        return f"{type(self).__name__}(ids={tuple(self._keys)})"
 
     def __reduce__(self) -> NoReturn:
         # A cache that keeps values on disk would pickle them.
         raise TypeError("Master keys are not copied or written anywhere.")
 
 
-def new_entry() -> str:
-    """A fresh random master key as an `id:base64` pair. The id is random too, so that no two places share one."""
-    return f"m{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(SIZE)).decode()}"
+class LiveMasterKeys(MasterKeys):
+    """The master keys of a file that may change while the process runs.
+
+    The file is looked at before each sealing, and when a row names an id that is not known here. What was read once
+    goes on opening until the process ends: a question that waits for its turn may hold a row as it was before a
+    rotation. A file with a mistake, or with another key under an id that is in use, changes nothing.
+
+    Raises:
+        SettingsError, OSError, UnicodeDecodeError: the file cannot be read, or has a mistake.
+    """
+
+    __slots__ = ("_file", "_lock", "_opening", "_seen")
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._lock = file, threading.Lock()
+        self._seen = _mark(file)
+        super().__init__(_parsed(file.read_text("ascii"), str(file)))
+        self._opening = self._keys
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids in the file as it is now, the sealing one first."""
+        self._look()
+        return tuple(self._keys)
+
+    def _of(self, key_id: str) -> bytes | None:
+        if key_id not in self._opening:
+            self._look()
+        return self._opening.get(key_id)
+
+    def _look(self) -> None:
+        """Reads the file again if it is another one than it was; one question to the file system where it is not."""
+        mark = _mark(self._file)
+        if mark == self._seen:
+            return
+        with self._lock:
+            if mark == self._seen:
+                return
+            self._seen = mark  # of before it is read: a change meanwhile is seen by the next look
+            try:
+                fresh = _parsed(self._file.read_text("ascii"), str(self._file))
+            except (SettingsError, OSError, UnicodeDecodeError) as error:
+                log.warning("%s cannot be used any more (%s); its keys of before stay in use", FILE, _reason(error))
+                return
+            if any(self._opening.get(key_id, key) != key for key_id, key in fresh.items()):
+                log.warning("%s has another key under an id that is in use; its keys of before stay in use", FILE)
+                return
+            # Opening first: whoever finds the new sealing key must find it among those that open.
+            self._opening = {**self._opening, **fresh}
+            self._keys = fresh
 
 
 def load_master_keys(settings: Settings) -> MasterKeys:
@@ -117,50 +159,28 @@ def load_master_keys(settings: Settings) -> MasterKeys:
     file = settings.home / FILE
     try:
         if not file.exists():
-            _make(file, database=Path(settings.url.removeprefix("sqlite:///")))
-        return MasterKeys.parse(file.read_text("ascii"), where=str(file))
+            make_file(file, database=Path(settings.url.removeprefix("sqlite:///")))
+        return LiveMasterKeys(file)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not plain text"
         raise SettingsError(
-            f"The master keys in {file} cannot be read or made: {reason}.",
+            f"The master keys in {file} cannot be read or made: {_reason(error)}.",
             next_step="Give this process the right to write to BYOK_HOME, or set BYOK_MASTER_KEYS.",
         ) from None
 
 
-def _make(file: Path, *, database: Path) -> None:
-    from filelock import FileLock
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Two processes may start at once: one makes the file, under another name first, so that none reads half of it.
-    with FileLock(f"{file}.lock"):
-        if file.exists():
-            return
-        if _holds_sealed_rows(database):
-            raise SettingsError(
-                f"{file} is gone, but {database.name} holds API keys that were sealed with it.",
-                next_step=f"Put the file back from a copy. To begin anew without those keys, move {database} away.",
-            )
-        handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=file.parent)  # O_EXCL, mode 0600
-        with os.fdopen(handle, "w", encoding="ascii") as new:
-            new.write(f"{FILE_HEAD}{new_entry()}\n")
-            new.flush()
-            os.fsync(new.fileno())
-        Path(name).replace(file)
-
-
-def _holds_sealed_rows(database: Path) -> bool:
-    """Whether the SQLite file holds anything sealed: a key, a draft, or a company's fingerprint key."""
-    if not database.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            present = [table for table in SEALED_TABLES if table in tables]
-            return any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in present)  # noqa: S608
-    except sqlite3.Error as error:
-        raise SettingsError(
-            f"{database} cannot be read: {error}.", next_step="Restore a backup, or move the file away to begin anew."
-        ) from None
+def _parsed(text: str, where: str) -> dict[str, bytes]:
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
+    if not entries:
+        raise SettingsError(f"{where} holds no master key.", next_step=HOW_TO_MAKE)
+    keys: dict[str, bytes] = {}
+    for number, entry in enumerate(entries, start=1):
+        key_id, encoded = (part.strip() for part in entry.rpartition(":")[::2])
+        problem = _id_problem(key_id, keys) or weakness(encoded, known=keys.values())
+        if problem:
+            raise SettingsError(f"Master key {number} of {len(entries)} in {where} {problem}.", next_step=HOW_TO_MAKE)
+        keys[key_id] = decode(encoded) or b""
+    return keys
 
 
 def _id_problem(key_id: str, before: Mapping[str, bytes]) -> str:
@@ -169,3 +189,18 @@ def _id_problem(key_id: str, before: Mapping[str, bytes]) -> str:
     if not ID.fullmatch(key_id):
         return "has an id that is not 1 to 32 letters, digits, dots, dashes or underscores"
     return "has the same id as one before it" if key_id in before else ""
+
+
+def _mark(file: Path) -> tuple[int, ...] | None:
+    """What tells a file from the one before it; None where there is none."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - before every sealing: without what pathlib does around it
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be read"
+    return "it is not plain text" if isinstance(error, UnicodeDecodeError) else str(error.args[0])

@@ -5,7 +5,6 @@ A habit's meaning lives where it is used, as one small function for each value: 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import date
 from functools import cached_property
@@ -13,6 +12,8 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from byok.core.addresses import fault_of_host, is_plain_url
 
 AuthName = Literal["bearer", "x-api-key", "x-goog-api-key"]
 Meaning = Literal["rejected", "limited", "no_credit", "rate_limited", "refused", "down", "unsure"]
@@ -114,9 +115,8 @@ class Provider(BaseModel):
     @classmethod
     def _is_plain_url(cls, value: str) -> str:
         origin_of(value)
-        parts = urlsplit(value)
-        if parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("must be an address without a user, a query or a fragment")
+        if not is_plain_url(value):
+            raise ValueError("must be a plain address, without a user, a query or escaped characters")
         return value.rstrip("/")
 
     @field_validator("check_path", "models_path")
@@ -140,12 +140,12 @@ class Provider(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not self.private_network:
-            parts = urlsplit(self.base_url)
-            if parts.scheme != "https":
-                raise ValueError("base_url must be https:// (private_network = true allows http://)")
-            if _is_private(parts.hostname or ""):
-                raise ValueError("base_url is a private address; set private_network = true if that is meant")
+        parts = urlsplit(self.base_url)
+        if parts.scheme != "https" and not self.private_network:
+            raise ValueError("base_url must be https:// (private_network = true allows http://)")
+        fault = fault_of_host(parts.hostname or "", private=self.private_network)
+        if fault:
+            raise ValueError(f"base_url {fault}")
         if self.check == "one_token" and not self.check_models:
             raise ValueError("check = 'one_token' needs check_models")
         return self
@@ -163,14 +163,6 @@ def origin_of(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
-
-
-def _is_private(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
-    return not address.is_global
 
 
 def _regex(value: str) -> str:

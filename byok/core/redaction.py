@@ -10,7 +10,11 @@ import re
 import traceback
 from collections.abc import Iterator
 
+from byok.core.told import told
+
 GONE = "[hidden]"
+TOLD = "told_without_words"
+"""The attribute of a record that says what may be said of its exception, where the exception itself was taken away."""
 
 _HEADER = re.compile(
     r"""((?:proxy-)?authorization|(?:set-)?cookie|(?:x-(?:goog-)?)?api[-_]?key|client[-_]secret|password)
@@ -26,6 +30,8 @@ _KEY_LIKE = re.compile(
     | (?<![A-Za-z0-9])(?:AIza|AQ\.|ya29\.|eyJ)[\w\-.]{16,}
     | \b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{28,}\b
     | (?<![\w\-])(?=[\w\-]*[0-9])(?=[\w\-]*[a-z])(?=[\w\-]*[A-Z])[\w\-]{36,}
+    | (?<![\w+/])(?!/)(?=[\w+/]*[0-9])(?=[\w+/]*[a-z])(?=[\w+/]*[A-Z])[A-Za-z0-9+/]{40,}={0,2}
+    | (?<![0-9.])[0-9]{40,}(?![0-9.])
     """,
     re.VERBOSE,
 )
@@ -51,6 +57,8 @@ class Redaction(logging.Filter):
         masked = mask(message)
         if masked != message or record.args is None:
             record.msg, record.args = masked, None
+        if record.exc_info and record.exc_info[1] is not None and not hasattr(record, TOLD):
+            setattr(record, TOLD, [mask(line) for line in told(record.exc_info[1])])
         if record.exc_info and not record.exc_text:
             text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
             record.exc_text = mask(text)
@@ -76,8 +84,13 @@ def install(logger: logging.Logger | None = None) -> None:
         # A logger's own filter sees only what is logged to it, so handlers carry it: uvicorn's and Streamlit's too.
         places += _handlers_of_others()
     for place in places:
-        if not any(isinstance(known, Redaction) for known in place.filters):
-            place.addFilter(Redaction())
+        guard(place)
+
+
+def guard(place: logging.Filterer) -> None:
+    """Puts the filter on one handler or logger, unless it is there."""
+    if not any(isinstance(known, Redaction) for known in place.filters):
+        place.addFilter(Redaction())
 
 
 def quiet_http() -> None:

@@ -20,6 +20,7 @@ from byok.ground.errors import KeyUnreadableError
 VERSION = 1
 KEY_SIZE = SecretBox.KEY_SIZE
 NONCE_SIZE = SecretBox.NONCE_SIZE
+HEAD_SIZE = 34  # bytes that hold a packed blob's version and its master key id, which has 32 letters at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,19 @@ def unlock_data_key(master_keys: MasterKeys, sealed: SealedLike, bound_to: bytes
 
 def pack(master_key_id: str, ciphertext: bytes, nonce: bytes) -> bytes:
     """One blob that says by itself how to open it: version, id behind its length, nonce, ciphertext."""
+    return packed_head(master_key_id) + nonce + ciphertext
+
+
+def packed_head(master_key_id: str) -> bytes:
+    """What every blob under that master key begins with; no two ids share one, nor does one begin with another."""
     name = master_key_id.encode()
-    return bytes([VERSION, len(name)]) + name + nonce + ciphertext
+    return bytes([VERSION, len(name)]) + name
+
+
+def packed_under(head: bytes) -> str | None:
+    """The master key id of a packed blob, or of its first `HEAD_SIZE` bytes; None where it has another form."""
+    name = head[2 : 2 + head[1]] if len(head) > 2 and head[0] == VERSION else b""
+    return name.decode("ascii") if name and len(name) == head[1] and name.isascii() else None
 
 
 def unpack(blob: bytes) -> tuple[str, bytes, bytes]:

@@ -6,6 +6,7 @@ Refuses to give a key back to anyone: what leaves it is sealed, a fingerprint, a
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -26,6 +27,7 @@ SHORTEST, LONGEST = 8, 512
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 FINGERPRINT_SIZE = 16
 FINGERPRINTS, AUDIT = "fingerprint-key", "audit-key"  # what a company's, and a chain's, own key is for
+CHECK, CHECKED = "master-key-check", b"byok: this master key is the one"  # of a key's length, as all that is packed
 
 
 def clean_key(pasted: str) -> SecretStr:
@@ -60,6 +62,28 @@ class Vault:
     def __init__(self, master_keys: MasterKeys) -> None:
         self._master_keys = master_keys
 
+    @property
+    def master_key_ids(self) -> tuple[str, ...]:
+        """The ids of the master keys that are here, the sealing one first."""
+        return self._master_keys.ids()
+
+    def new_check(self, master_key_id: str) -> bytes:
+        """A known text, sealed under that master key: whoever opens it has the same key.
+
+        Raises:
+            KeyUnreadableError: there is no master key of that id here.
+        """
+        subkey = self._master_keys.subkey(master_key_id, sealing.context(CHECK, master_key_id))
+        return sealing.pack(master_key_id, *sealing.lock(subkey, CHECKED))
+
+    def passes(self, master_key_id: str, sealed: bytes) -> bool:
+        """Whether the check of that master key opens with the one that is here."""
+        try:
+            named, *_ = sealing.unpack(sealed)
+            return named == master_key_id and self._unpacked(sealed, sealing.context(CHECK, named)) == CHECKED
+        except KeyUnreadableError:
+            return False
+
     def seal(self, secret: SecretStr, *, place: Place) -> Sealed:
         """Seals a key under a data key of its own, and that under the first master key, bound to `place`.
 
@@ -79,6 +103,15 @@ class Vault:
         """
         data_key = self._data_key(Sealed.copy(sealed), place, _stored_origin(sealed, place))
         return self._sealed(data_key, sealed.ciphertext, sealed.nonce, place)
+
+    def rebind(self, sealed: SealedLike, *, place: Place, origin: str) -> Sealed:
+        """The same key bound to another origin of its provider. The API key itself is not opened.
+
+        Raises:
+            KeyUnreadableError: it does not open at `place`.
+        """
+        data_key = self._data_key(Sealed.copy(sealed), place, _stored_origin(sealed, place))
+        return self._sealed(data_key, sealed.ciphertext, sealed.nonce, replace(place, origin=origin))
 
     def auth(self, sealed: SealedLike, *, place: Place, header: str, prefix: str = "") -> httpx.Auth:
         """Writes the key into `header` behind `prefix` when a request is sent; only then is it opened.
@@ -155,8 +188,7 @@ class Vault:
         return hashlib.blake2b(sealing.context(AUDIT, *parts), key=key, digest_size=32).digest()
 
     def _sealed(self, data_key: bytes, ciphertext: bytes, nonce: bytes, place: Place) -> Sealed:
-        master_key_id = self._master_keys.first_id
-        subkey = self._master_keys.subkey(master_key_id, sealing.place_context(place))
+        master_key_id, subkey = self._master_keys.sealing(sealing.place_context(place))
         locked, locked_nonce = sealing.lock(subkey, data_key)
         return Sealed(sealing.VERSION, master_key_id, locked, locked_nonce, ciphertext, nonce)
 
@@ -174,8 +206,8 @@ class Vault:
         return plain.decode("ascii")
 
     def _packed(self, key: bytes, bound_to: bytes) -> bytes:
-        master_key_id = self._master_keys.first_id
-        return sealing.pack(master_key_id, *sealing.lock(self._master_keys.subkey(master_key_id, bound_to), key))
+        master_key_id, subkey = self._master_keys.sealing(bound_to)
+        return sealing.pack(master_key_id, *sealing.lock(subkey, key))
 
     def _unpacked(self, sealed_key: bytes, bound_to: bytes) -> bytes:
         master_key_id, ciphertext, nonce = sealing.unpack(sealed_key)

@@ -6,6 +6,7 @@ ByokError
 ├── InvalidInputError        what a person typed; nothing was changed
 ├── NotFoundError            no such thing, or not this company's: the two are never told apart
 ├── NotSignedInError         no session, or one that has ended
+├── TooManyTriesError        too many tries at a password or from an address; for a while
 ├── NotAllowedError          the person's role does not allow it
 ├── PlanError                the company's plan does not allow it
 │   ├── ProPlanNeededError   bringing own keys needs the Pro plan
@@ -23,6 +24,7 @@ ByokError
     ├── RefusedRequestError  the provider refuses this request (model, field, content, length)
     ├── UnreachableError     no answer in time, or a connection that broke off: it may have been working all the same
     │   └── NoConnectionError  nobody answered the call, so nothing was sent
+    │       └── PrivateAddressError  nobody was called: the address is private, and the catalogue does not allow that
     ├── ProviderDownError    5xx, a gateway's page, overloaded
     └── BadAnswerError       an answer that cannot be read
 
@@ -75,6 +77,16 @@ class NotSignedInError(ByokError):
     """There is no session, or it has ended."""
 
     default_next_step = "Sign in again."
+
+
+class TooManyTriesError(ByokError):
+    """Too many tries. `wait_s` is how many seconds must pass before the next one counts."""
+
+    default_next_step = "Try again later."
+
+    def __init__(self, message: str, *, wait_s: int = 0, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.wait_s = wait_s
 
 
 class NotAllowedError(ByokError):
@@ -202,6 +214,18 @@ class UnreachableError(ProviderError):
 
 class NoConnectionError(UnreachableError):
     """No connection at all: nothing was sent."""
+
+
+class PrivateAddressError(NoConnectionError):
+    """The provider's name leads into a private network, or to where no provider is; nothing was sent."""
+
+    default_next_step = (
+        "Ask the operator to check the provider's base_url and name server; an own server on a private network needs "
+        "private_network = true in its row of the catalogue."
+    )
+
+    def __init__(self, message: str, *, provider: str = "") -> None:
+        super().__init__(message, provider=provider, hopeless=True)
 
 
 class ProviderDownError(ProviderError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -32,6 +32,7 @@ class Settings(BaseModel):
     demo: bool | None = None
     demo_password: SecretStr | None = None
     upgrade_url: str | None = None
+    log: Literal["json", "text"] | None = None
     platform_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
@@ -72,6 +73,11 @@ class Settings(BaseModel):
     def demo_on(self) -> bool:
         """Whether the demo is seeded and its one-click sign-in shown."""
         return self.embedded if self.demo is None else self.demo
+
+    @property
+    def log_form(self) -> Literal["json", "text"]:
+        """How log lines are written: for a person in the demo, else for a machine, unless it is said."""
+        return self.log or ("text" if self.demo_on else "json")
 
 
 def _environment() -> Mapping[str, str]:

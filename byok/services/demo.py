@@ -117,19 +117,26 @@ class Demo:
 
     def follow_password(self) -> None:
         """Gives the demo's people the present password where it was changed in the settings. Takes a while."""
+        if not self.on:
+            return
+        ours = (col(Company.sample).is_(True), col(Person.username).in_(self._data().usernames))
         with self._db.read() as session:
-            query = select(Person.password_hash).join(Company).where(col(Company.sample).is_(True)).limit(1)
-            kept = session.exec(query).first()
-        if not self.on or kept is None or matches(SecretStr(self.password), kept):
+            query = select(Person.password_hash).join(Company).where(*ours).group_by(Person.password_hash)
+            # The one they share: whoever chose a password of his own keeps it.
+            kept = session.exec(query.order_by(sa.func.count().desc()).limit(1)).first()
+        if kept is None or matches(SecretStr(self.password), kept):
             return
         hashed = self._hash()
         samples = select(Company.id).where(col(Company.sample).is_(True))
         with self._db.write() as session:
-            of_the_demo = col(Person.company_id).in_(samples)
-            session.execute(sa.update(Person).where(of_the_demo).values(password_hash=hashed))
+            of_the_demo = (col(Person.company_id).in_(samples), col(Person.password_hash) == kept)
+            session.execute(sa.update(Person).where(*of_the_demo).values(password_hash=hashed))
 
     def people(self) -> list[DemoUser]:
-        """Who can be continued as, in one click; nobody where the demo is off."""
+        """Who can be continued as, in one click: the demo's own people, and nobody who was invited to them.
+
+        Nobody where the demo is off.
+        """
         if not self.on:
             return []
         with self._db.read() as session:
@@ -143,8 +150,7 @@ class Demo:
             )
             for person, company in rows
         }
-        in_order = [name for name in self._data().usernames if name in found]
-        return [found.pop(name) for name in in_order] + list(found.values())
+        return [found[name] for name in self._data().usernames if name in found]
 
     def switch_to_pro(self, actor: Actor) -> None:
         """Moves a sample company to Pro, as an upgrade would.

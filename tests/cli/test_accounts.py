@@ -32,3 +32,36 @@ def test_a_short_password_is_refused_without_an_echo(byok: Byok) -> None:
     done = byok("user", "add", "alice", "--company", "acme", stdin="hunter2\n")
     assert (done.status, done.out) == (1, "")
     assert "hunter2" not in done.err
+
+
+def test_a_person_is_given_another_role_shut_out_and_let_in_again(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    byok("user", "add", "alice", "--company", "acme", stdin="correct horse\n")
+    assert byok("user", "role", "alice", "admin").out == "Now admin: alice.\n"
+    assert byok("user", "role", "alice", "owner").status == 2
+    byok("user", "disable", "alice")
+    assert byok("user", "enable", "alice", "--json").json["state"] == "active"
+    refused = byok("user", "enable", "zoe")
+    assert (refused.status, refused.err) == (
+        1,
+        "byok: There is no user 'zoe'. `byok user list` shows those there are.\n",
+    )
+
+
+def test_a_reset_prints_one_link_and_nothing_else_on_standard_output(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    byok("user", "add", "alice", "--company", "acme", stdin="correct horse\n")
+    done = byok("user", "reset", "alice", "--url", "https://byok.example/")
+    assert done.out.startswith("https://byok.example/?invite=")
+    assert len(done.out.splitlines()) == 1
+    assert "works once, until" in done.err
+    (listed,) = byok("user", "list", "--company", "acme", "--json").json
+    assert listed["state"] == "invited"
+
+
+def test_a_common_password_is_refused_without_an_echo(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    done = byok("user", "add", "alice", "--company", "acme", stdin="qwertyuiop1\n")
+    assert (done.status, done.out) == (1, "")
+    assert "list of common ones" in done.err
+    assert "qwerty" not in done.err

@@ -61,13 +61,49 @@ def test_a_key_survives_a_rotation_and_the_old_master_key_is_needed_no_more(
     new = _ids(home)[1]
     assert byok("master-key", "promote", new).status == 0
     assert _ids(home) == [new, old]
+    rows = {row["id"]: row["rows"] for row in byok("master-key", "list", "--json").json}
+    refused = byok("master-key", "drop", old)
+    assert (refused.status, f"{rows[old]} rows are still sealed under {old}" in refused.err) == (1, True)
     done = byok("master-key", "rotate", "--json")
-    assert done.json == {"master_key_id": new, "resealed": 2, "changed": 0, "unreadable": 0}
-    file = home / "master.keys"
-    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if old not in line))
+    assert done.err.endswith(f"{rows[old]} of {rows[old]} rows\n")
+    assert (done.json["resealed"], done.json["changed"], done.json["unreadable"]) == (rows[old], 0, 0)
+    assert (done.json["master_key_id"], done.json["left"]) == (new, {old: 0})
+    assert byok("master-key", "drop", old).status == 0
+    assert _ids(home) == [new]
     assert byok("key", "test", "--company", acme, "Main").status == 0
     again = byok("key", "add", "--company", acme, "--provider", "loop", "--label", "Twin", stdin=KEY)
     assert "the same key as “Main”" in again.err
+    assert _operators_record(home) == [
+        f"{what} {key}"
+        for what, key in (
+            ("master_key.added", new),
+            ("master_key.promoted", new),
+            ("master_key.rotated", new),
+            ("master_key.dropped", old),
+        )
+    ]
+
+
+def test_the_master_key_that_seals_cannot_be_dropped(byok: Byok, home: Path) -> None:
+    assert byok("company", "list").status == 0
+    done = byok("master-key", "drop", _ids(home)[0])
+    assert (done.status, "that seals" in done.err) == (1, True)
+    assert len(_ids(home)) == 1
+
+
+def test_the_list_says_which_master_key_seals_and_which_rows_need_one_that_is_gone(
+    byok: Byok, acme: str, home: Path
+) -> None:
+    (old,) = _ids(home)
+    _lose_the_old_one(byok, home)
+    (new,) = _ids(home)
+    listed = byok("master-key", "list", "--json").json
+    assert [(row["id"], row["seals"], row["opens"], row["can_be_dropped"]) for row in listed] == [
+        (new, True, True, False),
+        (old, False, False, False),
+    ]
+    assert listed[1]["rows"] >= 2
+    assert "Put it back from a copy" in byok("master-key", "list").out
 
 
 def test_the_master_key_file_stays_closed_and_keeps_its_warning(byok: Byok, acme: str, home: Path) -> None:
@@ -92,9 +128,10 @@ def test_master_keys_of_the_environment_are_only_printed_anew(byok: Byok, monkey
 
 
 def test_rows_that_no_master_key_opens_are_counted_and_left(byok: Byok, acme: str, home: Path) -> None:
-    (home / "master.keys").write_text("other:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    _lose_the_old_one(byok, home)
     done = byok("master-key", "rotate", "--json")
-    assert (done.status, done.json["resealed"], done.json["unreadable"]) == (1, 0, 2)
+    assert (done.status, done.json["resealed"]) == (1, 0)
+    assert done.json["unreadable"] == sum(done.json["left"].values()) >= 2
     assert byok("key", "list", "--company", acme, "--json").json[0]["status"] == "needs to be entered again"
 
 
@@ -124,10 +161,36 @@ def test_the_doctor_names_a_mistake_in_the_catalogue(byok: Byok, home: Path, mon
 
 
 def test_the_doctor_names_keys_that_must_be_entered_again(byok: Byok, acme: str, home: Path) -> None:
-    (home / "master.keys").write_text("other:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    (old,) = _ids(home)
+    _lose_the_old_one(byok, home)
     done = byok("doctor")
     assert done.status == 0
     assert "1 of 1 need to be entered again: acme: Loop “Main”" in done.out
+    assert f"under {old}: " in done.out
+    assert "need a master key that is not here" in done.out
+
+
+def test_the_doctor_says_so_where_a_master_key_is_another_one(byok: Byok, acme: str, home: Path) -> None:
+    (mine,) = _ids(home)
+    (home / "master.keys").write_text(f"{mine}:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    done = byok("doctor")
+    assert done.status == 1
+    assert f"fail  master key check The master key under the id {mine} is another one" in done.out
+
+
+def _lose_the_old_one(byok: Byok, home: Path) -> None:
+    """Promotes a new master key, and takes the old one away without a rotation."""
+    (old,) = _ids(home)
+    byok("master-key", "add")
+    assert byok("master-key", "promote", _ids(home)[1]).status == 0
+    file = home / "master.keys"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if old not in line))
+
+
+def _operators_record(home: Path) -> list[str]:
+    with closing(sqlite3.connect(home / "byok.sqlite3")) as connection:
+        query = "SELECT action, subject FROM audit_event WHERE chain_id = ? AND action LIKE 'master_key%' ORDER BY seq"
+        return [" ".join(row) for row in connection.execute(query, ["0" * 32])]
 
 
 def _ids(home: Path) -> list[str]:

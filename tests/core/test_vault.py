@@ -129,16 +129,6 @@ def test_a_key_opens_nowhere_else(vault: Vault, sealed: Sealed, other: Place) ->
         sent(bearer(vault, sealed, other))
 
 
-def test_a_row_copied_into_any_other_row_does_not_open(vault: Vault) -> None:
-    companies, rows = [new_id() for _ in range(4)], [new_id() for _ in range(5)]
-    places = [Place(c, r, p, f"https://{p}.example") for c in companies for r in rows for p in ("a", "b")]
-    keys = [vault.seal(SecretStr(CANARY), place=place) for place in places]
-    opened = [
-        (i, j) for i, key in enumerate(keys) for j, place in enumerate(places) if vault.readable(key, place=place)
-    ]
-    assert opened == [(i, i) for i in range(len(places))]
-
-
 def test_a_row_whose_stored_origin_was_changed_does_not_open(vault: Vault, sealed: Sealed) -> None:
     changed = row(sealed, origin="https://elsewhere.example")
     assert not vault.readable(changed, place=PLACE)
@@ -149,16 +139,6 @@ def test_a_row_whose_stored_origin_was_changed_does_not_open(vault: Vault, seale
 def test_a_row_changed_together_with_the_catalogue_does_not_open(vault: Vault, sealed: Sealed) -> None:
     elsewhere = dataclasses.replace(PLACE, origin="https://elsewhere.example")
     assert not vault.readable(row(sealed, origin=elsewhere.origin), place=elsewhere)
-
-
-@pytest.mark.parametrize("column", ["data_key", "data_key_nonce", "ciphertext", "nonce"])
-def test_every_flipped_bit_and_every_cut_is_refused(vault: Vault, sealed: Sealed, column: str) -> None:
-    whole: bytes = getattr(sealed, column)
-    flipped = [whole[:i] + bytes([whole[i] ^ 1 << bit]) + whole[i + 1 :] for i in range(len(whole)) for bit in range(8)]
-    for changed in [*flipped, *(whole[:i] for i in range(len(whole))), whole + b"\0"]:
-        columns: dict[str, Any] = {column: changed}
-        with pytest.raises(KeyUnreadableError):
-            sent_by_hand(bearer(vault, dataclasses.replace(sealed, **columns)))
 
 
 def sent_by_hand(auth: httpx.Auth) -> None:
@@ -212,13 +192,6 @@ def test_a_readable_row_is_known_without_opening_its_key(vault: Vault, sealed: S
     assert vault.readable(dataclasses.replace(sealed, ciphertext=b"", nonce=b""), place=PLACE)
 
 
-def test_two_seals_of_one_key_share_no_bytes(vault: Vault) -> None:
-    seals = [vault.seal(SecretStr(CANARY), place=PLACE) for _ in range(500)]
-    for column in ("nonce", "data_key_nonce", "ciphertext", "data_key"):
-        assert len({getattr(seal, column) for seal in seals}) == len(seals)
-    assert all(len(seal.nonce) == len(seal.data_key_nonce) == 24 for seal in seals)
-
-
 def test_a_spare_master_key_still_opens_what_it_sealed() -> None:
     old, new = new_entry(), new_entry()
     was = Vault(MasterKeys.parse(old)).seal(SecretStr(CANARY), place=PLACE)
@@ -262,15 +235,6 @@ def test_a_fingerprint_key_opens_for_its_company_only(vault: Vault) -> None:
     blob = vault.new_fingerprint_key(company_id=new_id())
     with pytest.raises(KeyUnreadableError):
         vault.fingerprint(SecretStr(CANARY), company_id=new_id(), sealed_key=blob)
-
-
-def test_every_flipped_bit_and_every_cut_of_a_fingerprint_key_is_refused(vault: Vault) -> None:
-    company = new_id()
-    blob = vault.new_fingerprint_key(company_id=company)
-    flipped = [blob[:i] + bytes([blob[i] ^ 1 << bit]) + blob[i + 1 :] for i in range(len(blob)) for bit in range(8)]
-    for changed in [*flipped, *(blob[:i] for i in range(len(blob))), blob + b"\0"]:
-        with pytest.raises(KeyUnreadableError):
-            vault.fingerprint(SecretStr(CANARY), company_id=company, sealed_key=changed)
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=512))

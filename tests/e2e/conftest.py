@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,9 +22,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Reque
 
 from tests.certificates import trusted
 from tests.seeded import PASSWORD
-
-if TYPE_CHECKING:
-    from tests.e2e.paced_app import PacedApp
 
 ROOT = Path(__file__).resolve().parents[2]
 HOW = "no Chromium: install one (apt-get install -y chromium, or playwright install chromium), or set BYOK_CHROMIUM"
@@ -120,24 +117,6 @@ def own_server(seeded_home: Path, tmp_path: Path) -> Iterator[Server]:
     running = make_server(shutil.copytree(seeded_home, tmp_path / "home"))
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="session")
-def app(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
-    """The app over the paced provider, shared by the files that only talk in it, by the company's own key."""
-    from tests.e2e.paced_app import paced_app  # which stands on what is here
-
-    models = (
-        "plain-20-80",
-        "plain-200-40",
-        "plain-400-30",
-        "plain-50-4000",
-        "pace-400-40",
-        "pace-50-250",
-        "pace-50-300",
-    )
-    with paced_app(tmp_path_factory.mktemp("paced"), *models, seeded=seeded_home) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,23 @@ def test_the_demo_can_be_set(monkeypatch: pytest.MonkeyPatch, value: str, on: bo
     assert Settings.load().demo_on is on
 
 
+@pytest.mark.parametrize(
+    ("demo", "log", "form"), [("1", "", "text"), ("0", "", "json"), ("1", "json", "json"), ("0", "text", "text")]
+)
+def test_logs_are_for_a_person_in_the_demo_and_for_a_machine_else(
+    monkeypatch: pytest.MonkeyPatch, demo: str, log: str, form: str
+) -> None:
+    monkeypatch.setenv("BYOK_DEMO", demo)
+    monkeypatch.setenv("BYOK_LOG", log)
+    assert Settings.load().log_form == form
+
+
+def test_another_form_of_logs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_LOG", "xml")
+    with pytest.raises(SettingsError, match="BYOK_LOG"):
+        Settings.load()
+
+
 def test_a_blank_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "DATABASE_URL", "MASTER_KEYS", "PROVIDERS", "DEMO_PASSWORD", "UPGRADE_URL"):
         monkeypatch.setenv(f"BYOK_{name}", "")

@@ -35,6 +35,7 @@ PAGES = {
     "Playground": "pages/playground.py",
     "Chatbot Settings": "pages/chatbot_settings.py",
     "API Keys": "pages/api_keys.py",
+    "Team": "pages/team.py",
     "Usage": "pages/usage.py",
     "Audit log": "pages/audit_log.py",
 }

@@ -47,6 +47,19 @@ def test_a_choice_outlives_a_renewal_of_its_list_and_is_not_moved_to_the_plan(
     assert ("no longer in OpenAI's list since 2026-11-20" in words(tab)) == (len(rows) == 1)
 
 
+def test_a_click_on_the_name_of_a_run_ago_chooses_that_model(own: Front) -> None:
+    key = own.save_key(models=("first", "second"))
+    mine = f"Your key · OpenAI …{key.hint} · "
+    tab = choose(own.visit("ada"), "Model (for each message)", f"{mine}second")
+    renew(own, key, {**FIRST, "context": 64_000}, SECOND)
+    tab = tab.run()  # the server has the new names, and a browser whose list is open still shows the old ones
+    (picker,) = (one for one in tab.selectbox if one.label == "Model (for each message)")
+    assert f"{mine}first" not in picker.options
+    picker.options.append(f"{mine}first")
+    tab = picker.set_value(f"{mine}first").run()
+    assert chosen_model(tab) == ModelName("byok", "openai", "first")
+
+
 def test_a_choice_whose_key_was_deleted_is_none_and_not_the_plans(own: Front) -> None:
     key = own.save_key(models=("first",))
     tab = choose(own.visit("ada"), "Model (for each message)", "Your key · OpenAI")

@@ -6,9 +6,11 @@ import base64
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
+from byok.core.audit import Chains
 from byok.core.master_keys import MasterKeys
 from byok.core.plans import Plans
 from byok.core.vault import Vault
@@ -16,7 +18,12 @@ from byok.ground.db import Database
 from byok.ground.settings import Settings
 from byok.services.accounts import Accounts
 from byok.services.demo import Demo
+from byok.services.invitations import Invitations
+from byok.services.own_password import OwnPassword
 from byok.services.sessions import Sessions
+from byok.services.sign_in import SignIn
+from byok.services.team import Team
+from byok.services.throttle import Throttle
 
 PASSWORD = SecretStr("correct horse")
 CHEAP = 4  # bcrypt's lowest cost: these tests are not about its strength
@@ -38,8 +45,14 @@ class DoorWorld:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.plans = Plans.load()
         self.vault = vault or Vault(MasterKeys.parse("t1:" + base64.b64encode(secrets.token_bytes(32)).decode()))
+        self.chains, self.throttle = Chains(vault=self.vault), Throttle(db=db, clock=self.clock)
         self.accounts = Accounts(db=db, plans=self.plans, vault=self.vault, clock=self.clock, cost=CHEAP)
-        self.sessions = Sessions(db=db, plans=self.plans, clock=self.clock)
+        self.sessions = Sessions(db=db, plans=self.plans, chains=self.chains, clock=self.clock)
+        own: dict[str, Any] = {"db": db, "chains": self.chains, "clock": self.clock, "cost": CHEAP}
+        self.sign_in_form = SignIn(throttle=self.throttle, **own)
+        self.own_password = OwnPassword(plans=self.plans, throttle=self.throttle, **own)
+        self.team = Team(plans=self.plans, **own)
+        self.invitations = Invitations(**own)
         self.demo = self.new_demo(demo=demo, demo_password=demo_password)
 
     def clock(self) -> datetime:

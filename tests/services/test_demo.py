@@ -15,6 +15,7 @@ from byok.core.allowances import plan_used
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotAllowedError
 from byok.ground.tables import Answer, Attempt, Chatbot, Company, Conversation, Turn
+from byok.services.access import Actor
 from byok.services.passwords import matches
 from tests.services.door_world import PASSWORD, DoorWorld
 
@@ -238,3 +239,30 @@ def _sums(world: DoorWorld) -> list[tuple[object, ...]]:
         ).where(col(Attempt.month) == "2026-10")
         rows = session.execute(query.group_by(col(Attempt.provider_id), col(Attempt.source)))
         return sorted(tuple(row) for row in rows)
+
+
+def test_who_was_invited_to_a_company_of_the_demo_is_not_entered_by_one_click_nor_by_its_password(
+    world: DoorWorld,
+) -> None:
+    world.demo.seed()
+    ada = Actor(world.accounts.company("northwind-labs").id, world.demo.people()[0].person_id)
+    _, link = world.team.invite(ada, username="zoe", name="Zoe", role="admin")
+    assert "zoe" not in [person.username for person in world.demo.people()]
+    world.invitations.accept(link.token, PASSWORD)
+    world.new_demo(demo_password="-".join(("another", "one"))).follow_password()
+    assert "zoe" not in [person.username for person in world.demo.people()]
+    found = world.accounts.credential("zoe")
+    assert found is not None
+    assert matches(PASSWORD, found[1])
+
+
+def test_a_person_of_the_demo_who_chose_a_password_keeps_it_and_the_others_follow(world: DoorWorld) -> None:
+    world.demo.seed()
+    ada = Actor(world.accounts.company("northwind-labs").id, world.demo.people()[0].person_id)
+    world.own_password.change(ada, present=SecretStr(world.demo.password), new=PASSWORD)
+    after = world.new_demo(demo_password="-".join(("another", "one")))
+    after.follow_password()
+    for username, password in (("ada", PASSWORD), ("max", SecretStr(after.password))):
+        found = world.accounts.credential(username)
+        assert found is not None
+        assert matches(password, found[1])

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlmodel import select
 
+from byok.core.audit import Chains, Happening
 from byok.core.master_keys import MasterKeys
-from byok.core.vault import Place, Sealed, SealedLike, Vault
+from byok.core.vault import Place, Sealed, Vault
 from byok.ground.db import Database
 from byok.ground.ids import new_id
-from byok.ground.tables import ApiKey
+from byok.ground.tables import ApiKey, KeyDraft, SealedColumns
 from byok.services.key_use import place_of
 from byok.services.rotation import Rotated, Rotation
+from byok.services.sealed_rows import TABLES, rows_by_master_key
 from tests.services.door_world import DoorWorld
 
 OLD, NEW = (f"{name}:" + base64.b64encode(secrets.token_bytes(32)).decode() for name in ("old", "new"))
@@ -40,27 +45,74 @@ def test_only_the_data_key_of_a_row_changes(world: DoorWorld) -> None:
 
 
 def test_a_key_that_was_replaced_meanwhile_is_left_as_it_is(world: DoorWorld) -> None:
-    _add_key(world)
+    key = _add_key(world)
+    replaced = _both().seal(SecretStr("another-" + "y" * 24), place=place_of(key))
 
-    class Meanwhile(Vault):
-        def reseal(self, sealed: SealedLike, *, place: Place) -> Sealed:
+    class Meanwhile(Database):
+        """Somebody replaces the key between the look at its row and the attempt to change it."""
+
+        @contextmanager
+        def write_core(self) -> Iterator[sa.Connection]:
             with world.db.write() as session:
-                key = session.get(ApiKey, place.row_id)
-                assert key is not None
-                key.data_key = b"of another key"
-            return super().reseal(sealed, place=place)
+                row = session.get_one(ApiKey, key.id)
+                for name in Sealed.__slots__:
+                    setattr(row, name, getattr(replaced, name))
+            with super().write_core() as connection:
+                yield connection
 
-    done = Rotation(db=world.db, vault=Meanwhile(MasterKeys.parse(f"{NEW},{OLD}"))).rotate()
-    assert done == Rotated(resealed=1, changed=1)
-    assert _keys(world)[0].data_key == b"of another key"
+    other = Meanwhile(world.db.engine.url.render_as_string(hide_password=False))
+    done = Rotation(db=other, vault=_both()).rotate()
+    other.close()
+    assert done == Rotated(resealed=1)
+    assert Sealed.copy(_keys(world)[0]) == replaced
 
 
-def test_running_it_again_loses_nothing(world: DoorWorld) -> None:
+def test_running_it_again_finds_nothing_to_do(world: DoorWorld) -> None:
     _add_key(world)
-    for _ in range(2):
-        assert Rotation(db=world.db, vault=_both()).rotate() == Rotated(resealed=2)
-    (key,) = _keys(world)
-    assert _both().readable(key, place=place_of(key))
+    assert Rotation(db=world.db, vault=_both()).rotate() == Rotated(resealed=2)
+    (before,) = _keys(world)
+    assert Rotation(db=world.db, vault=_both()).rotate() == Rotated()
+    assert _keys(world) == [before]
+    assert _both().readable(before, place=place_of(before))
+
+
+def test_rows_are_read_page_by_page_and_said_as_they_are_done(world: DoorWorld) -> None:
+    for _ in range(6):
+        _add_key(world)
+    told: list[tuple[int, int]] = []
+    done = Rotation(db=world.db, vault=_both(), page=2).rotate(lambda *figures: told.append(figures))
+    assert done == Rotated(resealed=7)
+    assert told == [(2, 7), (4, 7), (6, 7), (7, 7)]
+
+
+def test_a_row_that_no_master_key_opens_is_counted_and_keeps_no_other_back(world: DoorWorld) -> None:
+    first, _ = _add_key(world), _add_key(world)
+    with world.db.write() as session:
+        session.get_one(ApiKey, first.id).data_key = bytes(48)
+    assert Rotation(db=world.db, vault=_both()).rotate() == Rotated(resealed=2, unreadable=1)
+
+
+def test_every_kind_of_sealed_row_is_counted_and_moved(world: DoorWorld) -> None:
+    key = _add_key(world)
+    with world.db.write() as session:
+        columns = {name: getattr(key, name) for name in SealedColumns.model_fields}
+        draft = KeyDraft(
+            **columns, key_id=key.id, company_id=key.company_id, provider_id="openai", expires_at=world.now
+        )
+        session.add(draft)
+        Chains(vault=world.vault).add(session.connection(), Happening(action="tried.out"), at=world.now)
+    assert _rows(world) == {"old": 4}
+    assert Rotation(db=world.db, vault=_both()).rotate() == Rotated(resealed=4)
+    assert _rows(world) == {"new": 4}
+    with world.db.read() as session:
+        vault = Vault(MasterKeys.parse(NEW))
+        rows = [row for table in TABLES for row in session.connection().execute(sa.select(table.table))]
+        assert [table.opens(vault, row) for table, row in zip(TABLES, rows, strict=True)] == [True] * 4
+
+
+def _rows(world: DoorWorld) -> Mapping[str, int]:
+    with world.db.read() as session:
+        return rows_by_master_key(session.connection())
 
 
 def _both() -> Vault:

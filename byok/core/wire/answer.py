@@ -13,6 +13,7 @@ from typing import Any
 from byok.core.provider import Provider
 from byok.core.wire.content import first_choice, parts_of, storable
 from byok.core.wire.refusals import read_error_in_stream, request_id_of, to_error
+from byok.core.wire.scrub import holds
 from byok.core.wire.shapes import Delta, Ended, FinishReason
 from byok.core.wire.sse import Failure
 from byok.core.wire.usage import find_usage, read_usage
@@ -138,10 +139,12 @@ class AnswerReader:
         finish: FinishReason | None = None
         if self._finish is not None:
             finish = FINISH_REASONS.get(self._finish, "unknown") if isinstance(self._finish, str) else "unknown"
-        model = self._model if isinstance(self._model, str) else None
+        # On one line, as a name stands; and none that repeats the key.
+        model = " ".join(storable(self._model, "")[0].split()) if isinstance(self._model, str) else ""
+        model = "" if holds(model, self._secrets) else model.removeprefix("models/")[:200]
         return Ended(
             finish_reason=finish,
-            model=storable(model, "")[0].removeprefix("models/")[:200] or None if model else None,
+            model=model or None,
             request_id=request_id_of(self._headers, secrets=self._secrets),
             usage=None if self._usage is None else read_usage(self._provider, self._usage),
         )

@@ -20,7 +20,7 @@ from byok.core.wire.request import one_token_body
 from byok.core.wire.shapes import Finding, ModelInfo, Verdict
 from byok.core.wire.usage import amount
 from byok.ground.clock import utc_now
-from byok.ground.errors import KeyUnreadableError, ProviderError
+from byok.ground.errors import KeyUnreadableError, PrivateAddressError, ProviderError
 
 if TYPE_CHECKING:
     import httpx
@@ -53,7 +53,7 @@ _NEXT_STEPS: Mapping[Verdict, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one call showed. `go_on`: another model may still prove the key."""
+    """What one call showed. `go_on`: another model may still prove the key. `next_step`: instead of the verdict's."""
 
     verdict: Verdict
     detail: str
@@ -61,6 +61,7 @@ class _Seen:
     request_id: str | None = None
     models: tuple[ModelInfo, ...] | None = None
     go_on: bool = False
+    next_step: str = ""
 
 
 async def check_key(http: httpx.AsyncClient, provider: Provider, *, base_url: str, auth: httpx.Auth) -> Finding:
@@ -79,7 +80,7 @@ async def check_key(http: httpx.AsyncClient, provider: Provider, *, base_url: st
         detail=seen.detail,
         proof=seen.proof,
         not_proven=provider.not_proven if seen.verdict == "accepted" else _left_open(seen.verdict),
-        next_step=_next_step(provider, seen.verdict),
+        next_step=seen.next_step or _next_step(provider, seen.verdict),
         link=_link(provider, seen.verdict),
         request_id=seen.request_id,
         elapsed_ms=elapsed_ms,
@@ -106,7 +107,7 @@ async def _get(http: httpx.AsyncClient, provider: Provider, base_url: str, auth:
             auth_name=provider.native_auth,
         )
     except ProviderError as error:
-        return _Seen("unreachable", error.message, f"{proof}: no answer")
+        return _unanswered(error, proof)
     proof = f"{proof} {reply.status}"
     if reply.status != 200:
         return _refused(provider, reply, proof)
@@ -129,7 +130,7 @@ async def _one_token(http: httpx.AsyncClient, provider: Provider, base_url: str,
                 body=one_token_body(provider, model),
             )
         except ProviderError as error:
-            seen = _Seen("unreachable", error.message, f"{proof}: no answer", go_on=True)
+            seen = _unanswered(error, proof)
         else:
             proof = f"{proof} {reply.status}"
             if reply.status == 200:
@@ -160,7 +161,8 @@ def _listed(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Seen 
     if rows is None:
         return None
     whole = provider.check_path == provider.models_path and provider.models_pages == "none"
-    return _accepted(provider, proof, reply, models=chat_models(provider, rows) if whole else None)
+    models = chat_models(provider, rows, secrets=reply.secrets) if whole else None
+    return _accepted(provider, proof, reply, models=models)
 
 
 def _identified(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Seen | None:
@@ -216,16 +218,20 @@ def _refused(provider: Provider, reply: Reply, proof: str) -> _Seen:
     )
 
 
+def _unanswered(error: ProviderError, proof: str) -> _Seen:
+    if isinstance(error, PrivateAddressError):
+        return _Seen("unreachable", error.message, "nothing was sent", next_step=error.next_step)
+    return _Seen("unreachable", error.message, f"{proof}: no answer", go_on=True)
+
+
 def _odd(provider: Provider, reply: Reply, proof: str) -> _Seen:
     detail = f"{provider.name} answered, but not with what proves a key."
     return _Seen("unreachable", detail, proof, request_id_of(reply.headers, secrets=reply.secrets))
 
 
 def _is_past(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         return False
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) < utc_now()

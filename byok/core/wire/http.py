@@ -18,12 +18,15 @@ from byok.core.provider import AuthName, Provider
 from byok.core.wire.alarm import Alarm
 from byok.core.wire.http_client import POOL_SECONDS, WRITE_SECONDS
 from byok.core.wire.key_header import OtherHeader, secrets_of
+from byok.core.wire.network import AddressRefusedError
 from byok.core.wire.pieces import Pieces
+from byok.core.wire.transport import PRIVATE
 from byok.core.wire.unpack import NotUnpackableError, Unpacked, is_packed
 from byok.core.wire.waits import CONNECT_SECONDS
 from byok.ground.errors import (
     BadAnswerError,
     NoConnectionError,
+    PrivateAddressError,
     ProviderError,
     RefusedRequestError,
     UnreachableError,
@@ -165,7 +168,8 @@ async def open_upstream(
     try:
         # `read` is not limited here: every wait stands under a deadline of its own.
         timeout = httpx.Timeout(None, connect=connect, write=WRITE_SECONDS, pool=POOL_SECONDS)
-        request = http.build_request(method, url, content=body, headers=headers, timeout=timeout)
+        where = {PRIVATE: provider.private_network}
+        request = http.build_request(method, url, content=body, headers=headers, timeout=timeout, extensions=where)
         async with asyncio.timeout_at(until):
             return Upstream(provider, await http.send(request, auth=auth, stream=True))
     except TimeoutError:
@@ -217,6 +221,8 @@ def _failure(provider: Provider, error: Exception, *, answering: bool) -> Provid
     name = provider.name
     if isinstance(error, NotUnpackableError):
         return BadAnswerError(f"{name} sent something that cannot be unpacked.", provider=name)
+    if isinstance(error, AddressRefusedError):
+        return PrivateAddressError(f"{name} was not asked: its address leads where no provider may be.", provider=name)
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol):
         return RefusedRequestError(f"The request to {name} could not be written.", provider=name)
     if isinstance(error, httpx.PoolTimeout):

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from byok.core.provider import Provider
 from byok.core.wire.http import address, fetch
 from byok.core.wire.refusals import parse_json, read_refusal, request_id_of, to_error
+from byok.core.wire.scrub import holds
 from byok.core.wire.shapes import ModelInfo
 from byok.core.wire.usage import amount
 from byok.ground.errors import BadAnswerError
@@ -70,7 +71,7 @@ async def fetch_models(
         rows += page
         following = _PAGES[provider.models_pages](provider.models_path, parsed)
         if following is None:
-            return chat_models(provider, rows)
+            return chat_models(provider, rows, secrets=reply.secrets)
         if following in seen:
             break
         path = following
@@ -88,13 +89,13 @@ def rows_of(provider: Provider, parsed: object) -> list[Row] | None:
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else None
 
 
-def chat_models(provider: Provider, rows: list[Row]) -> tuple[ModelInfo, ...]:
-    """The rows that are chat models, each id once, in the provider's order."""
+def chat_models(provider: Provider, rows: list[Row], *, secrets: tuple[str, ...] = ()) -> tuple[ModelInfo, ...]:
+    """The rows that are chat models, each id once, in the provider's order; none that repeats the key it came for."""
     chats = _CHATS[provider.chat_filter]
     found: dict[str, ModelInfo] = {}
     for row in rows:
         model = _read_row(provider, row)
-        if model is None or model.id in found or not chats(row):
+        if model is None or model.id in found or not chats(row) or holds(f"{model.id} {model.name}", secrets):
             continue
         if provider.chat_deny and re.search(provider.chat_deny, model.id, re.IGNORECASE):
             continue

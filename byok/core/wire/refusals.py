@@ -16,7 +16,7 @@ from typing import Any
 from byok.core.provider import Meaning, Provider
 from byok.core.wire.http import Reply
 from byok.core.wire.retry_after import retry_after
-from byok.core.wire.scrub import scrub
+from byok.core.wire.scrub import holds, scrub
 from byok.ground.errors import (
     BadAnswerError,
     KeyLimitedError,
@@ -120,7 +120,7 @@ def to_error(provider: Provider, refusal: Refusal) -> ProviderError:
 def request_id_of(headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()) -> str | None:
     """The provider's own id of the request, from whichever header it uses."""
     value = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
-    if value is None or not value.isascii() or not value.isprintable() or any(s in value for s in secrets):
+    if value is None or not value.isascii() or not value.isprintable() or holds(value, secrets):
         return None
     return value[:128]
 

@@ -39,9 +39,17 @@ def scrub(words: str, *, secrets: Iterable[str] = ()) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
+def holds(text: str, secrets: Iterable[str]) -> bool:
+    """Whether a secret, or a piece of it, stands in a name or an id that a provider sent: those are not mended."""
+    return any(piece in text for secret in secrets if len(secret) >= 4 for piece in (secret, *_pieces(secret)))
+
+
 def _without(text: str, secret: str) -> str:
     text = text.replace(secret, GONE)
-    if len(secret) >= 12:
-        for piece in (secret[:8], secret[-8:]):
-            text = re.sub(rf"[\w\-.]{{0,64}}{re.escape(piece)}[\w\-.]*", GONE, text)
+    for piece in _pieces(secret):
+        text = re.sub(rf"[\w\-.]{{0,64}}{re.escape(piece)}[\w\-.]*", GONE, text)
     return text
+
+
+def _pieces(secret: str) -> tuple[str, ...]:
+    return (secret[:8], secret[-8:]) if len(secret) >= 12 else ()

@@ -25,7 +25,10 @@ class Company(Row, table=True):
 
 
 class Person(Row, table=True):
-    """Someone who can sign in. `role` is `admin` or `member`; a disabled person keeps the row."""
+    """Someone who can sign in. `role` is `admin` or `member`; a disabled person keeps the row.
+
+    `seen_at` is when a session of his was last used, to the minute; it outlives the session.
+    """
 
     __tablename__ = "person"
 
@@ -36,6 +39,7 @@ class Person(Row, table=True):
     role: str
     password_hash: str = Field(repr=False)
     disabled_at: datetime | None = moment(nullable=True)
+    seen_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
 
 

@@ -14,7 +14,10 @@ from byok.ground.tables.types import Row, belongs_to, moment, primary_key
 
 
 class Throttle(Row, table=True):
-    """Failed sign-ins of an account or from an address (`scope`), known by a hash; until when it must wait."""
+    """Tries at a password, known by a hash; until when the next one must wait.
+
+    `scope` is `account`, `address`, or `place`: an account at an address from which it has signed in before.
+    """
 
     __tablename__ = "throttle"
 

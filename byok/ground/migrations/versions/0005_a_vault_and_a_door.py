@@ -1,4 +1,4 @@
-"""The record of who did what, a check of each master key, counters of failed sign-ins, and invitations."""
+"""The record of who did what, a check of each master key, counters of failed sign-ins, invitations, last seen when."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_invitation_token_hash"),
     )
     op.create_index("ix_invitation_person_id", "invitation", ["person_id"])
+    op.add_column("person", sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def _id(name: str, *, nullable: bool = False) -> sa.Column[Any]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import profile, sign_in, tab
+from tests.e2e.conftest import browser, profile, sign_in, tab
 from tests.e2e.paced_app import PacedApp
+from tests.e2e.paced_models import HOSTILE
 from tests.e2e.steps import ask, column, ended, line_up
+from tests.security.conftest import Tally
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+__all__ = ["browser"]
+pytestmark = [pytest.mark.browser, pytest.mark.threat(23), pytest.mark.timeout(120)]
+
+MEANS_ILL = re.compile(r"https?://|\]\(//|javascript:|data:|on\w+=|<(?:script|style|iframe)")
 
 # What would have been fetched or run, had the policy of the response headers not stopped it, is noted too.
 NOTE_WHAT_WAS_STOPPED = """
@@ -42,14 +48,16 @@ def page(browser: Browser, app: PacedApp) -> Iterator[Page]:
         yield opened
 
 
-def test_nothing_is_fetched_and_no_script_or_element_of_the_answer_lives(page: Page) -> None:
+def test_nothing_is_fetched_and_no_script_or_element_of_the_answer_lives(page: Page, tally: Tally) -> None:
     answer = column(page, 1).locator(".answer")
     expect(answer).to_contain_text('<img src="x" onerror="globalThis.ran = 1">')
     expect(answer.locator("img, iframe, script, style, svg, b, object, form, input")).to_have_count(0)
     names = "(root) => [...new Set([...root.querySelectorAll('*')].flatMap((one) => one.getAttributeNames()))].sort()"
     assert set(answer.evaluate(names)) <= {"align", "class", "data-language", "href", "rel", "tabindex", "target"}
     assert page.evaluate("globalThis.ran") is None
-    assert page.evaluate("stopped") == []
+    tally.tried(len(MEANS_ILL.findall(HOSTILE)))  # what is asked of another origin fails the profile, too
+    for address in page.evaluate("stopped"):
+        tally.leaked(f"only the policy held back {address}")
     expect(page.get_by_role("button", name="Run again").first).to_be_visible()  # its style hid nothing
 
 
