@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -12,6 +15,8 @@ import sqlalchemy as sa
 
 from byok.core.audit import EVENTS, HEADS, SIGNED, Chains, Happening
 from byok.core.audit_check import Head
+from byok.core.master_keys import MasterKeys
+from byok.core.vault import Vault
 from byok.ground.db import Database
 from byok.ground.errors import NotAllowedError
 from byok.ground.ids import new_id
@@ -176,6 +181,19 @@ def test_with_a_lost_key_the_record_goes_on_and_says_from_where_it_holds(any_db:
     world.write(lambda c: c.execute(sa.update(EVENTS).where(EVENTS.c.seq == 6).values(subject="other")))
     (checked,) = (one for one in world.check(vault=other) if one.chain_id == world.acme)
     assert checked.faults == [lost, "Entry 6 was changed."]
+
+
+def test_the_record_goes_on_under_another_master_key(any_db: Database) -> None:
+    keys = ["t1:" + base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
+    world = AuditWorld(any_db, rows=2, vault=Vault(MasterKeys.parse(keys[0])))
+    both = Vault(MasterKeys.parse(",".join((keys[1].replace("t1", "t2"), keys[0]))))
+    for chain_id, head in world.heads().items():
+        fresh = both.reseal_audit_key(head["audit_key"], chain_id=chain_id)
+        mine = sa.update(HEADS).where(HEADS.c.chain_id == chain_id)
+        world.write(partial(sa.Connection.execute, statement=mine.values(audit_key=fresh)))
+    alone = Vault(MasterKeys.parse(keys[1].replace("t1", "t2")))
+    assert world.add("key.used", world.acme, vault=alone) == 3
+    assert world.faults(vault=alone) == []
 
 
 def test_an_old_database_put_back_is_missed_by_who_noted_its_end(world: AuditWorld) -> None:

@@ -17,10 +17,10 @@ from tests.security.audit_spoils import spoils
 from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 
-pytestmark = pytest.mark.threat(26)
+pytestmark = [pytest.mark.threat(26), pytest.mark.timeout(1800)]
 
 
-@at_scale(60, few=2)
+@at_scale(30, few=2)
 def test_every_single_change_to_a_chain_is_found(db: Database, tally: Tally, tries: int) -> None:
     world = AuditWorld(db, rows=tries)
     assert world.faults() == []
@@ -32,7 +32,7 @@ def test_every_single_change_to_a_chain_is_found(db: Database, tally: Tally, tri
     assert world.faults() == []
 
 
-@at_scale(40, few=2)
+@at_scale(30, few=2)
 def test_what_was_changed_is_still_found_after_the_product_went_on(db: Database, tally: Tally, tries: int) -> None:
     world = AuditWorld(db, rows=tries)
 

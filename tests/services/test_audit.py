@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -259,3 +261,26 @@ def test_a_noted_head_is_taken_as_it_is_printed_or_from_a_file(world: KeyWorld, 
     for wrong in ("northwind:0:" + "0" * 32, "northwind:1:00", "x:1:" + "0" * 32, "northwind:1:zz", str(tmp_path)):
         with pytest.raises(InvalidInputError):
             check.verify(expected=[wrong])
+
+
+def test_a_check_beside_writers_finds_nothing_wrong(any_world: KeyWorld) -> None:
+    world, started = any_world, threading.Event()
+
+    def write() -> None:
+        for number in range(60):
+            with world.db.write_core() as connection:
+                chain_id = (world.northwind, world.rival, OPERATOR)[number % 3]
+                world.chains.add(connection, Happening("key.tested", chain_id), at=world.clock())
+            started.set()
+
+    check = AuditCheck(db=world.db, vault=world.vault)
+    found, checks = [], 0
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write) for _ in range(2)]
+        assert started.wait(10)
+        while checks < 3 or not all(one.done() for one in writers):
+            found += [fault for one in check.verify() for fault in one.faults]
+            checks += 1
+    assert [one.result() for one in writers] == [None, None]
+    assert found == []
+    assert sum(one.entries for one in check.verify()) == 120 + 2  # and two beginnings
