@@ -136,8 +136,9 @@ def test_the_half_of_an_ipv6_address_that_its_owner_chooses_changes_nothing(
     judged(tally, tries, looked_at, ADDRESS.free)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tries", [1000, pytest.param(10_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "tries", [pytest.param(1000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.soak)]
+)
 def test_four_processes_count_together(world: DoorWorld, tally: Tally, tries: int) -> None:
     url = world.db.engine.url.render_as_string(hide_password=False)
     arguments = [sys.executable, "-c", GUESSER, url, world.now.isoformat(), str(tries // 4)]
