@@ -24,7 +24,9 @@ FLAGS = ("authentication_status", "name", "email", "username", "roles", "logout"
 class Door(Protocol):
     """Where a username and a password are checked against the database, and tries are counted."""
 
-    def check(self, username: str, password: str, *, compare: Compare, address: str = "") -> UUID | None:
+    def check(
+        self, username: str, password: str, *, compare: Compare, address: str = "", place: str = ""
+    ) -> UUID | None:
         """The person's id, or None where the two do not belong together.
 
         Raises:
@@ -48,15 +50,15 @@ class _NoCookies:
 class _DatabaseModel(AuthenticationModel):  # type: ignore[misc]
     """Has one person's hash checked at the door, by the library's comparison."""
 
-    def __init__(self, door: Door, address: str) -> None:
+    def __init__(self, door: Door, address: str, place: str) -> None:
         super().__init__({"usernames": {}}, auto_hash=False)
-        self._door, self._address = door, address
+        self._door, self._where = door, {"address": address, "place": place}
         self.person_id: UUID | None = None
         self.wait: TooManyTriesError | None = None
 
     def check_credentials(self, username: str, password: str) -> bool:
         try:
-            found = self._door.check(username, password, compare=Hasher.check_pw, address=self._address)
+            found = self._door.check(username, password, compare=Hasher.check_pw, **self._where)
         except TooManyTriesError as wait:
             self.wait = wait
             return False
@@ -77,14 +79,14 @@ class _WholePasswords(AuthenticationController):  # type: ignore[misc]
 class SignInForm(Authenticate):  # type: ignore[misc]
     """The form. `draw` returns the person's id in the run in which the right password was submitted."""
 
-    def __init__(self, door: Door, *, address: str) -> None:
+    def __init__(self, door: Door, *, address: str, place: str) -> None:
         # Not the parent's own: it would mount the cookie element that is not wanted here.
         self.path = None
         self.api_key = None
         self.attrs: dict[str, Any] = {"login_sleep_time": 0}
         self.cookie_controller = _NoCookies()
         self.authentication_controller = _WholePasswords({"usernames": {}}, auto_hash=False)
-        self._model = _DatabaseModel(door, address)
+        self._model = _DatabaseModel(door, address, place)
         self.authentication_controller.authentication_model = self._model
 
     def draw(self) -> UUID | None:

@@ -30,7 +30,7 @@ def sign_in() -> None:
             _one_click()
         elif not any(company.people for company in bench.accounts.companies()):
             _first_person()
-        person_id = SignInForm(bench.sign_in, address=house().address()).draw()
+        person_id = SignInForm(bench.sign_in, address=house().address(), place=house().place()).draw()
         if bench.settings.demo_on:
             st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
         if person_id is not None:

@@ -15,11 +15,18 @@ from byok.process import Workbench
 from byok.services.sessions import Identity
 
 COOKIE = "byok_session"
+PLACE = "byok_place"
+"""The cookie by which the throttle knows a browser again; it opens nothing, and outlives the session."""
 
 
 def _cookie_token() -> str | None:
     token = st.context.cookies.get(COOKIE)
     return token if isinstance(token, str) else None
+
+
+def _place() -> str:
+    place = st.context.cookies.get(PLACE)
+    return place if isinstance(place, str) else ""
 
 
 def _address() -> str:
@@ -35,12 +42,14 @@ class House:
     Attributes:
         leaving: whether the process was told to stop.
         address: where a page run is asked from.
+        place: the token of the browser that asks, empty where it has none; see `byok.services.throttle`.
     """
 
     workbench: Workbench
     token: Callable[[], str | None] = field(default=_cookie_token)
     leaving: bool = False
     address: Callable[[], str] = field(default=_address)
+    place: Callable[[], str] = field(default=_place)
 
 
 @functools.cache

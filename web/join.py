@@ -53,7 +53,7 @@ def _choose(token: str) -> None:
         return
     st.title("Choose your password", anchor=False)
     st.markdown(_whose(found))
-    with st.form("join", border=True):
+    with st.form("join", clear_on_submit=True, border=True):
         # Its name is read by password managers: they keep the two together.
         st.text_input("Username", value=found.username, disabled=True)
         new = st.text_input("New password", type="password", autocomplete="new-password", help=RULES)

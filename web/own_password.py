@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from byok.ground.errors import ByokError
 from web import elements, parts
-from web.house import signed_in, workbench
+from web.house import house, signed_in, workbench
 from web.join import RULES
 
 
@@ -29,7 +29,8 @@ def change() -> None:
         st.error("The two new ones are not the same. Type the new password twice.", icon=":material/error:")
         return
     try:
-        ticket = workbench().own_password.change(who.actor, present=SecretStr(present), new=SecretStr(new))
+        secrets = {"present": SecretStr(present), "new": SecretStr(new)}
+        ticket = workbench().own_password.change(who.actor, **secrets, place=house().place())
     except ByokError as problem:
         parts.error(problem)
         return

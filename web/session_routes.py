@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from web.house import COOKIE, workbench
+from byok.services.throttle import KNOWN_FOR
+from web.house import COOKIE, PLACE, workbench
 from web.own_routes import address_of, from_elsewhere, from_here, reader, refused
 
 BODY_LIMIT = 4096
@@ -35,14 +37,19 @@ async def open_session(request: Request) -> Response:
         ticket = str(json.loads(body)["ticket"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return JSONResponse({"error": "no ticket"}, 400)
-    before, address = request.cookies.get(COOKIE), address_of(request)
-    signed_in = await run_in_threadpool(workbench().sessions.redeem, ticket, instead_of=before, address=address)
+    place = request.cookies.get(PLACE) or secrets.token_urlsafe(32)
+    signed_in = await run_in_threadpool(
+        workbench().sessions.redeem,
+        ticket,
+        instead_of=request.cookies.get(COOKIE),
+        address=address_of(request),
+        place=place,
+    )
     if signed_in is None:
         return JSONResponse({"error": "this ticket is used up"}, 403)
-    response = Response(status_code=204)
-    response.set_cookie(
-        COOKIE, signed_in.token, expires=signed_in.expires_at, httponly=True, samesite="strict", secure=_secure(request)
-    )
+    response, until = Response(status_code=204), signed_in.expires_at
+    for name, value, expires in ((COOKIE, signed_in.token, until), (PLACE, place, until + KNOWN_FOR)):
+        response.set_cookie(name, value, expires=expires, httponly=True, samesite="strict", secure=_secure(request))
     return response
 
 

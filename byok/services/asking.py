@@ -173,8 +173,8 @@ class Asking:
         """See `Conversations.start`; the new conversation's id."""
         with self._db.write_core() as connection:
             grant, at = admit(connection, actor, self._plans), self._clock()
-            opened = begin(connection, grant, chatbot_id=chatbot_id, at=at)
             first = [_as_chatbot(connection, grant, chatbot_id, ColumnSetup(model, key_id))]
+            opened = begin(connection, grant, chatbot_id=chatbot_id, at=at)
             arrange(connection, opened.id, first, before=(), at=at)
             return opened.id
 

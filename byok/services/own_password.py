@@ -38,8 +38,11 @@ class OwnPassword:
         self._db, self._plans, self._throttle, self._chains, self._clock = db, plans, throttle, chains, clock
         self._cost = cost
 
-    def change(self, actor: Actor, *, present: SecretStr, new: SecretStr) -> str:
+    def change(self, actor: Actor, *, present: SecretStr, new: SecretStr, place: str = "") -> str:
         """Sets a new password in place of the present one. All of the person's sessions and links end.
+
+        Args:
+            place: the token of the browser, if it has one; see `byok.services.throttle`.
 
         Returns:
             A ticket for the browser that asked, with which its session goes on under a new token.
@@ -56,7 +59,7 @@ class OwnPassword:
                 raise NotAllowedError("Only a person has a password.", next_step="See `byok user reset`.")
             person = session.get_one(Person, grant.person.id)
         judge(new, names=(person.username, person.name, grant.company.name, grant.company.slug))
-        tried = self._throttle.reserve(person.username, actor.address)
+        tried = self._throttle.reserve(person.username, actor.address, place=place)
         if not matches(present, person.password_hash):
             with self._db.write() as session:
                 self._record(session, actor, person, "password.refused", detail="the present one was wrong")

@@ -25,6 +25,7 @@ from byok.ground.prepared import Prepared
 from byok.ground.tables import BrowserSession, Company, Invitation, Person, Ticket
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
+from byok.services.throttle import know_place
 
 TICKET_LIFE = timedelta(seconds=30)
 IDLE_LIFE = timedelta(hours=12)
@@ -91,12 +92,15 @@ class Sessions:
             session.exec(delete(BrowserSession).where(col(BrowserSession.expires_at) <= now))
             return new_ticket(session, person_id, now=now)
 
-    def redeem(self, ticket: str, *, instead_of: str | None = None, address: str = "") -> SignedIn | None:
+    def redeem(
+        self, ticket: str, *, instead_of: str | None = None, address: str = "", place: str = ""
+    ) -> SignedIn | None:
         """Turns a ticket into a new session; None where the ticket is unknown, used or too old.
 
         Args:
             instead_of: the token that the browser held until now: its session ends.
             address: where the call comes from.
+            place: a random token of the browser's, by which the throttle knows it again.
         """
         now, token = self._clock(), secrets.token_urlsafe(32)
         spent = (
@@ -120,6 +124,8 @@ class Sessions:
                     expires_at=expires_at,
                 )
             )
+            if place:
+                know_place(session.connection(), person.username, place, now=now)
             person.seen_at = now
             session.flush()
             self._record(session, "session.began", person, address, now)

@@ -36,18 +36,20 @@ class SignIn:
         self._db, self._throttle, self._chains, self._clock = db, throttle, chains, clock
         self._nobody = nobody(cost=cost)
 
-    def check(self, username: str, password: str, *, compare: Compare, address: str = "") -> UUID | None:
+    def check(
+        self, username: str, password: str, *, compare: Compare, address: str = "", place: str = ""
+    ) -> UUID | None:
         """The person whose username and password these are; None where they do not belong together.
 
         Args:
             compare: whether a password (as text) is that of a bcrypt hash.
-            address: where the try comes from.
+            address: where the try comes from; `place`: the token of the browser, if it has one.
 
         Raises:
             TooManyTriesError: it must wait; the password was not looked at.
         """
         name = clean_username(username)[: LONGEST + 1]  # no username is longer
-        tried = self._throttle.reserve(name, address)
+        tried = self._throttle.reserve(name, address, place=place)
         person = self._person(name)
         active = person is not None and person.disabled_at is None
         right = compared(password, person.password_hash if active else self._nobody, by=compare) and active

@@ -4,7 +4,8 @@ A try is counted before the password is looked at, in one transaction with the q
 many at once, in however many processes, no more get through than of the same ones in a row. Refuses to keep names
 and addresses: only their hashes. Knows nothing of who exists, so that it tells nobody.
 
-An account's own addresses count by themselves: whoever guesses elsewhere keeps nobody out who has signed in before.
+A browser in which an account signed in before counts by itself: whoever guesses elsewhere keeps nobody out of it. That
+browser is known by a random cookie and not by its address, so that nobody beside it learns who exists.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MAKE: Final = sa.text(
     f"INSERT INTO throttle ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "  # noqa: S608
     "ON CONFLICT DO NOTHING"
 ).bindparams(*(sa.bindparam(name, type_=ROWS.c[name].type) for name in _COLUMNS))
-KNOWN_FOR: Final = timedelta(days=90)  # a place is an account's own for so long after it last signed in there
+KNOWN_FOR: Final = timedelta(days=90)  # a browser is an account's own for so long after it last signed in there
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class Try:
     """A try that may be made. `until` is when the next one may be, should it fail; None for at once."""
 
     rows: tuple[tuple[str, bytes], ...]
-    place: bytes
     until: datetime | None
 
 
@@ -68,22 +68,25 @@ class Throttle:
     def __init__(self, *, db: Database, clock: Clock, account: Limit = ACCOUNT, address: Limit = ADDRESS) -> None:
         self._db, self._clock, self._account, self._address = db, clock, account, address
 
-    def reserve(self, account: str, address: str) -> Try:
+    def reserve(self, account: str, address: str, *, place: str = "") -> Try:
         """Counts a try at an account's password from an address. Call it before the password is looked at.
+
+        Args:
+            place: the token of the browser, if it has one; see `know_place`.
 
         Raises:
             TooManyTriesError: it must wait; nothing was counted, and the password must not be looked at.
         """
-        now, whose, place = self._clock(), _hash("account", account), _hash("place", account, _network(address))
-        there = _hash("address", _network(address))
+        now, whose, there = self._clock(), _hash("account", account), _hash("address", _network(address))
+        own = _hash("place", account, place)
         with self._db.read() as session:  # most of those that must wait find out without a lock
-            self._may(session.connection(), [("place", place), ("account", whose)], there, now)
+            self._may(session.connection(), [("place", own), ("account", whose)], there, now)
         with self._db.write_core() as connection:
-            rows = self._may(connection, [("place", place), ("account", whose)], there, now, lock=True)
+            rows = self._may(connection, [("place", own), ("account", whose)], there, now, lock=True)
             until = now
             for scope, key in rows:
                 until = max(until, self._count(connection, scope, key, now))
-        return Try(tuple(rows), place, until if until > now else None)
+        return Try(tuple(rows), until if until > now else None)
 
     def forgive(self, connection: sa.Connection, tried: Try) -> None:
         """The password was right: the account counts from nothing, and the address has its try back."""
@@ -97,10 +100,9 @@ class Throttle:
                 if connection.dialect.name != "sqlite":
                     less["failures"] = sa.func.greatest(ROWS.c.failures - 1, 0)
                 connection.execute(sa.update(ROWS).where(*same).values(less))
-        # From now on this address is a place of the account's own.
-        fresh: dict[str, Any] = {"failures": 0, "since": now, "until": now, "expires_at": now + KNOWN_FOR}
-        connection.execute(_MAKE, {"scope": "place", "whose": tried.place, **fresh})
-        connection.execute(sa.update(ROWS).where(ROWS.c.scope == "place", ROWS.c.whose == tried.place).values(fresh))
+            else:
+                nothing = {"failures": 0, "since": now, "until": now, "expires_at": now + KNOWN_FOR}
+                connection.execute(sa.update(ROWS).where(*same).values(nothing))
 
     def tidy(self) -> None:
         """Removes the rows that count nothing any more."""
@@ -117,7 +119,7 @@ class Throttle:
         *,
         lock: bool = False,
     ) -> list[tuple[str, bytes]]:
-        """The rows that count this try: the place's where it is the account's own, else account's and address's.
+        """The rows that count this try: the browser's where it is the account's own, else account's and address's.
 
         Raises:
             TooManyTriesError: one of them waits.
@@ -152,6 +154,18 @@ class Throttle:
         query = sa.select(ROWS).where(ROWS.c.scope == scope, ROWS.c.whose == key)
         row = connection.execute(query.with_for_update() if lock else query).one_or_none()
         return None if row is None or (scope == "place" and row.expires_at <= now) else row
+
+
+def know_place(connection: sa.Connection, account: str, place: str, *, now: datetime) -> None:
+    """From now on a browser counts by itself for this account: it has just signed in there.
+
+    Args:
+        place: a random token that the browser keeps; here only a hash of it with the account is kept.
+    """
+    key = _hash("place", account, place)
+    fresh: dict[str, Any] = {"failures": 0, "since": now, "until": now, "expires_at": now + KNOWN_FOR}
+    connection.execute(_MAKE, {"scope": "place", "whose": key, **fresh})
+    connection.execute(sa.update(ROWS).where(ROWS.c.scope == "place", ROWS.c.whose == key).values(fresh))
 
 
 def _too_many(left: timedelta) -> TooManyTriesError:

@@ -31,7 +31,7 @@ def test_the_dialog_says_what_a_test_costs_before_it_is_pressed(demo: Front) -> 
 def test_a_member_reads_whom_to_ask_and_can_press_nothing(demo: Front) -> None:
     tab = demo.look("max", "API Keys")
     assert "ask one of them" in words(tab)
-    assert buttons(tab) == ["Sign out"]
+    assert buttons(tab) == ["Change password", "Sign out"]
 
 
 @pytest.mark.parametrize("person", ["bea", "finn"])
@@ -65,7 +65,7 @@ def test_a_tested_key_stands_with_its_label_hint_verdict_and_what_can_be_done(ow
     assert "Accepted" in seen
     assert "Default" in seen
     assert "Added by Ada just now · tested just now · used — · 2 chat models · Billed directly by OpenAI." in seen
-    assert [b for b in buttons(tab) if b != "Sign out"] == [
+    assert [b for b in buttons(tab) if b not in ("Change password", "Sign out")] == [
         "Add Key",
         "Test again",
         "Replace",
@@ -94,7 +94,7 @@ def test_after_a_downgrade_sealed_keys_are_listed_with_delete_only(own: Front) -
     tab = own.visit("ada", "API Keys")
     assert "kept sealed and are not used while the plan is not Pro" in words(tab)
     assert f"`…{key.hint}`" in words(tab)
-    assert [b for b in buttons(tab) if b != "Sign out"] == ["Switch to Pro", "Delete"]
+    assert [b for b in buttons(tab) if b not in ("Change password", "Sign out")] == ["Switch to Pro", "Delete"]
 
 
 def test_what_we_store_shows_names_and_sizes_and_no_key(own: Front) -> None:

@@ -29,7 +29,7 @@ def test_a_member_sees_them_and_edits_nothing(demo: Front) -> None:
     tab = demo.look("max", "Chatbot Settings")
     assert "**Ideas for the Team**" in words(tab)
     assert "Admins of your company edit them." in words(tab)
-    assert buttons(tab) == ["Sign out"]
+    assert buttons(tab) == ["Change password", "Sign out"]
 
 
 @pytest.mark.parametrize("person", ["bea", "finn"])

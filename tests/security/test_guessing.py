@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.threat(20), pytest.mark.timeout(900)]
 
 AT_ONCE = 32
 HOME, ELSEWHERE = "192.0.2.7", "198.51.100.9"
+BROWSER = "a random token of a browser"
 # A process of its own, at a moment that stands still; says how many passwords were looked at.
 GUESSER = """
 import sys
@@ -69,8 +71,8 @@ def on_a_file(db: Database, tmp_path: Path) -> DoorWorld:
 class Guesser:
     """Tries passwords at the door, and counts those that were compared with a hash."""
 
-    def __init__(self, world: DoorWorld) -> None:
-        self.world, self.looked_at = world, itertools.count()
+    def __init__(self, world: DoorWorld, *, place: str = "") -> None:
+        self.world, self.place, self.looked_at = world, place, itertools.count()
 
     def compare(self, text: str, kept: str) -> bool:
         next(self.looked_at)
@@ -80,7 +82,7 @@ class Guesser:
         """Whether it was looked at; never the right one."""
         try:
             found = self.world.sign_in_form.check(
-                username, f"not the one {number}", compare=self.compare, address=address
+                username, f"not the one {number}", compare=self.compare, address=address, place=self.place
             )
         except TooManyTriesError:
             return False
@@ -136,8 +138,9 @@ def test_the_half_of_an_ipv6_address_that_its_owner_chooses_changes_nothing(
     judged(tally, tries, looked_at, ADDRESS.free)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tries", [1000, pytest.param(10_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "tries", [pytest.param(1000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.soak)]
+)
 def test_four_processes_count_together(world: DoorWorld, tally: Tally, tries: int) -> None:
     url = world.db.engine.url.render_as_string(hide_password=False)
     arguments = [sys.executable, "-c", GUESSER, url, world.now.isoformat(), str(tries // 4)]
@@ -155,14 +158,35 @@ def test_who_goes_on_all_day_gets_a_hundred_tries_and_no_more(on_a_file: DoorWor
     judged(tally, times, next(guesser.looked_at), ACCOUNT.free + 8 + 24 * 4)
 
 
-def test_a_person_gets_in_at_once_where_she_was_before_whoever_guesses_elsewhere(
+def test_a_person_gets_in_at_once_in_a_browser_of_hers_whoever_guesses_elsewhere(
     on_a_file: DoorWorld, tally: Tally
 ) -> None:
-    assert enter(on_a_file, HOME)
-    Guesser(on_a_file).all_at_once(200, lambda _: ("alice", ELSEWHERE))
+    on_a_file.sign_in("alice", place=BROWSER)
+    Guesser(on_a_file).all_at_once(200, lambda number: (("alice", "bob")[number % 2], HOME))
     tally.tried()
-    if not enter(on_a_file, HOME):
+    if not enter(on_a_file, HOME, place=BROWSER):
         tally.leaked("a stranger keeps her out")
+
+
+def test_a_known_browser_counts_too_and_for_its_own_account_alone(on_a_file: DoorWorld, tally: Tally) -> None:
+    on_a_file.accounts.add_person(company="acme", username="bob", name="", role="member", password=PASSWORD)
+    on_a_file.sign_in("alice", place=BROWSER)
+    for username in ("alice", "bob"):
+        guesser = Guesser(on_a_file, place=BROWSER)
+        judged(tally, 100, guesser.all_at_once(100, functools.partial(same, username)), ACCOUNT.free)
+
+
+def test_beside_a_person_s_browser_nobody_learns_that_she_exists(on_a_file: DoorWorld, tally: Tally) -> None:
+    on_a_file.sign_in("alice", place=BROWSER)
+    guesser, told = Guesser(on_a_file), {}
+    guesser.all_at_once(200, lambda number: (f"person{number}", HOME))  # her very address has used up its tries
+    for name in ("alice", "nobody"):
+        with pytest.raises(TooManyTriesError) as refused:
+            on_a_file.sign_in_form.check(name, "not the one", compare=guesser.compare, address=HOME)
+        told[name] = str(refused.value)
+        tally.tried()
+    if told["alice"] != told["nobody"]:
+        tally.leaked("told apart")
 
 
 def test_nobody_is_kept_out_for_longer_than_a_quarter_of_an_hour(on_a_file: DoorWorld, tally: Tally) -> None:
@@ -242,10 +266,14 @@ def test_counters_are_cleared_away_and_name_nobody(on_a_file: DoorWorld, tally: 
     on_a_file.pass_(timedelta(days=3))
     assert enter(on_a_file, HOME)
     with on_a_file.db.read() as session:
-        assert [row.scope for row in session.exec(select(ThrottleRow)).all()] == ["address", "place"]
+        assert [row.scope for row in session.exec(select(ThrottleRow)).all()] == ["address"]
 
 
-def enter(world: DoorWorld, address: str, username: str = "alice") -> bool:
-    """Signs in with the right password."""
+def same(username: str, _: int) -> tuple[str, str]:
+    return username, HOME
+
+
+def enter(world: DoorWorld, address: str, *, place: str = "") -> bool:
+    """Whether the right password gets in."""
     text = PASSWORD.get_secret_value()
-    return world.sign_in_form.check(username, text, compare=Hasher.check_pw, address=address) is not None
+    return world.sign_in_form.check("alice", text, compare=Hasher.check_pw, address=address, place=place) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import random
 import re
 import shutil
 import sys
@@ -15,14 +16,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from byok.ground.errors import ByokError
+from byok.ground.errors import ByokError, NotAllowedError
 from byok.process import Workbench
 from byok.services.access import Actor
 from tests.security.conftest import Tally
 from tests.security.matrix_world import CALLS, MARK, MatrixWorld, Rows, call, matrix_world
+from tests.security.threats import at_scale
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "matrix.toml").read_text("utf-8"))
@@ -190,3 +193,77 @@ def test_without_pro_no_own_key_is_used_or_changed(world: MatrixWorld, tally: Ta
 @pytest.mark.parametrize("name", CALLED)
 def test_the_companys_own_admin_is_not_in_the_way(world: MatrixWorld, tally: Tally, name: str) -> None:
     tried(world, tally, name, world.ada, CALLED[name][0])
+
+
+class Swapped:
+    """The world, but that each id it names is any other id that the first company has, of whatever kind."""
+
+    def __init__(self, world: MatrixWorld, ids: list[UUID]) -> None:
+        self._world, self._ids = world, ids
+
+    def __getattr__(self, name: str) -> Any:
+        if name.endswith("_id"):
+            return random.choice(self._ids)  # noqa: S311 - which one is tried is no secret
+        if name in ("max", "out"):
+            return Actor(self._world.ada.company_id, random.choice(self._ids))  # noqa: S311
+        return getattr(self._world, name)
+
+
+@pytest.mark.threat(17)
+@pytest.mark.timeout(1800)
+@at_scale(10_000, few=100)
+def test_another_companys_admin_reaches_nothing_by_any_id_of_any_kind(
+    world: MatrixWorld, tally: Tally, tries: int
+) -> None:
+    ids = sorted({value for rows in world.saved.values() for row in rows for value in row if isinstance(value, UUID)})
+    foreign = {world.eve.company_id, world.eve.person_id, world.eva.person_id}
+    any_of_theirs: Any = Swapped(world, [one for one in ids if one not in foreign])
+    theirs = _of(world, world.saved)
+    for number in range(tries):
+        name = random.choice(list(CALLED))  # noqa: S311
+        tally.tried()
+        try:
+            told = _words(call(any_of_theirs, name, world.eve))
+        except ByokError as error:
+            told = str(error)
+        if MARK in told.lower():
+            tally.leaked(f"{name}: what is told has something of the other one's in it")
+        if number % 20 == 0 and _of(world, world.snapshot()) != theirs:
+            tally.leaked(f"{name}, or one before it, changed a row of the other company")
+    assert _of(world, world.snapshot()) == theirs
+
+
+@pytest.mark.threat(18)
+@pytest.mark.timeout(1800)
+@at_scale(1_000, few=20)
+def test_a_role_that_comes_and_goes_counts_at_the_very_next_call(world: MatrixWorld, tally: Tally, tries: int) -> None:
+    """By another process's hand, as it were: in the database alone."""
+    for_admins = [name for name, row in CALLED.items() if row[1] == "NotAllowedError" and row[0] == "ok"]
+    for number in range(tries):
+        name, admin = for_admins[number % len(for_admins)], number % 2 == 1
+        world.bench.accounts.set_role("max", "admin" if admin else "member")
+        if not admin:
+            tried(world, tally, name, world.max, "NotAllowedError")
+            continue
+        tally.tried()
+        try:
+            call(world, name, world.max)
+        except NotAllowedError:
+            tally.leaked(f"{name}: an admin was refused")
+        except ByokError:
+            pass  # another's draft, the own password: refused for another reason
+        world.restore()
+
+
+@pytest.mark.threat(19)
+@pytest.mark.timeout(1800)
+@at_scale(1_000, few=20)
+def test_a_plan_that_comes_and_goes_counts_at_the_very_next_call(world: MatrixWorld, tally: Tally, tries: int) -> None:
+    for_pro = [name for name, row in CALLED.items() if row[3] == "ProPlanNeededError"]
+    for number in range(tries):
+        name = for_pro[number % len(for_pro)]
+        world.set_plan("basic" if number % 3 else "free_trial")
+        tried(world, tally, name, world.ada, "ProPlanNeededError")
+        world.set_plan("pro")
+        tried(world, tally, name, world.ada, "ok")
+        world.restore()

@@ -10,19 +10,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from sqlmodel import select
+from streamlit_authenticator.utilities import Hasher
 
+from byok.ground.errors import TooManyTriesError
 from byok.ground.tables import AuditEvent, BrowserSession, Person, Ticket
 from byok.services.access import Actor
+from byok.services.throttle import ACCOUNT
 from tests.pages.front import empty_house
 from tests.security.conftest import Tally
 from tests.security.served import Served, served
 from tests.security.threats import at_scale
 from tests.seeded import PASSWORD
-from web.house import COOKIE
+from web.house import COOKIE, PLACE
 
 pytestmark = [pytest.mark.threat(22), pytest.mark.timeout(900)]
 
@@ -229,3 +233,29 @@ def test_who_came_and_who_went_is_recorded_with_the_address(world: Served, tally
         ("session.began", "Finn", "127.0.0.1"),
         ("session.ended", "Finn", "127.0.0.1"),
     ]
+
+
+@pytest.mark.threat(20)
+def test_the_browser_in_which_somebody_signed_in_is_known_again_by_a_cookie_that_opens_nothing(
+    world: Served, tally: Tally
+) -> None:
+    with world.browser() as browser:
+        answer = browser.post("/app/session", json={"ticket": world.ticket("bea")})
+        place = answer.cookies[PLACE]
+        cookie = next(one for one in answer.headers.get_list("set-cookie") if one.startswith(PLACE))
+        assert "httponly" in cookie.lower()
+        assert "samesite=strict" in cookie.lower()
+        again = browser.post("/app/session", json={"ticket": world.ticket("bea")})
+        assert again.cookies[PLACE] == place
+    tally.tried()
+    for opened in world.opens(place):
+        tally.leaked(f"the cookie opens {opened}")
+    right: dict[str, Any] = {"compare": Hasher.check_pw, "address": "192.0.2.77"}
+    door = world.bench.sign_in
+    for _ in range(ACCOUNT.free):
+        assert door.check("bea", "not the one", **right) is None
+    with pytest.raises(TooManyTriesError):
+        door.check("bea", PASSWORD, **right)
+    assert door.check("bea", PASSWORD, place=place, **right) is not None
+    files = b"".join(path.read_bytes() for path in world.bench.settings.home.glob("byok.sqlite3*"))
+    assert place.encode() not in files

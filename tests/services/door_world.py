@@ -70,9 +70,9 @@ class DoorWorld:
         self.accounts.add_company(slug="acme", name="Acme", plan="pro")
         self.accounts.add_person(company="acme", username="alice", name="Alice", role="admin", password=PASSWORD)
 
-    def sign_in(self, username: str = "alice") -> str:
+    def sign_in(self, username: str = "alice", *, place: str = "") -> str:
         found = self.accounts.credential(username)
         assert found is not None
-        signed_in = self.sessions.redeem(self.sessions.issue_ticket(found[0]))
+        signed_in = self.sessions.redeem(self.sessions.issue_ticket(found[0]), place=place)
         assert signed_in is not None
         return signed_in.token
