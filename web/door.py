@@ -31,7 +31,7 @@ def sign_in() -> None:
             _first_person()
         person_id = SignInForm(bench.accounts).draw()
         if bench.settings.demo_on:
-            st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
+            st.caption(f"Demo accounts: ada, max, bea, finn. Their password: {parts.code(bench.demo.password)}")
         if person_id is not None:
             _enter(person_id)
     elements.watch_session(None)
