@@ -16,6 +16,7 @@ from streamlit_authenticator.utilities import Hasher
 
 FORM = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Sign in"}
 FLAGS = ("authentication_status", "name", "email", "username", "roles", "logout", "password_hint")
+TAKE, FOUND = "sign-in-number", "sign-in-found"
 # Compared with when there is no such person, so that the answer takes as long: the hash of nothing anyone knows.
 NOBODY = "$2b$12$" + "." * 53
 
@@ -76,10 +77,18 @@ class SignInForm(Authenticate):  # type: ignore[misc]
 
     def draw(self) -> UUID | None:
         """Draws the form and, after a wrong password, one plain sentence."""
-        self.login(fields=FORM, clear_on_submit=True, key="sign-in")
+        number = st.session_state.setdefault(TAKE, 0)
+        self.login(fields=FORM, clear_on_submit=True, key=f"sign-in-{number}")
         failed = st.session_state.get("authentication_status") is False
         for flag in FLAGS:
             st.session_state.pop(flag, None)
-        if self._model.person_id is None and failed:
+        if failed or self._model.person_id is not None:
+            # In a new form at once: the old one would keep the password here, and send it again with the next click.
+            st.session_state[TAKE], st.session_state[FOUND] = number + 1, self._model.person_id
+            st.rerun()
+        if FOUND not in st.session_state:
+            return None
+        person_id: UUID | None = st.session_state.pop(FOUND)
+        if person_id is None:
             st.error("That username and password do not belong together. Try again.", icon=":material/error:")
-        return self._model.person_id
+        return person_id

@@ -84,35 +84,32 @@ def test_no_page_leaves_a_secret_in_the_session_state_or_in_a_cache(own: Front, 
     keys.test_draft(ada, draft.id)
     keys.save_draft(ada, draft.id, label="Live")
 
-    tabs = [paste(own, "OpenAI key", pasted, "Add Key")]
-    tabs.append(paste(own, "OpenAI key", pasted, "Replace"))
+    def look(tab: AppTest) -> None:
+        found = list(texts_in(tab.session_state))
+        tally.tried(len(found))
+        forms = [own.bench.local.key.get_secret_value(), PASSWORD, master, *filter(None, (house().token(),))]
+        for text in found:
+            if any(canary.sings_in(text) for canary in (saved, pasted, refused, typed)):
+                tally.leaked("a key or a password that was typed")
+            if any(form.encode() in text for form in forms):
+                tally.leaked("a secret of the house")
+
+    master = (own.bench.settings.home / "master.keys").read_text().partition(":")[2].strip()
+    # Once more, as the dialog draws itself anew with another field: AppTest cannot do that.
+    look(paste(own, "OpenAI key", pasted, "Add Key").run())
+    look(paste(own, "OpenAI key", pasted, "Replace").run())
     own.router.get(OPENAI_MODELS).mock(return_value=httpx.Response(401, json={"error": {"message": refused.key}}))
-    tabs.append(paste(own, "OpenAI key", refused, "Add Key"))
-    tabs.append(press(own.visit("ada", "API Keys"), "What we store"))
-    tabs += [own.visit(person, page) for person in ("ada", "max", "bea") for page in PAGES]
-    tokens = [token for token in (house().token(),) if token]
-    assert tokens
+    look(paste(own, "OpenAI key", refused, "Add Key").run())
+    look(press(own.visit("ada", "API Keys"), "What we store"))
+    for person in ("ada", "max", "bea", None):
+        for page in PAGES:
+            look(own.visit(person, page))
     for password in (typed.key, PASSWORD):
         tab = own.visit(None)
         name, secret = tab.text_input
         name.set_value("ada")
         secret.set_value(password)
-        tab = press(tab, "Sign in")
-        for field in tab.text_input:  # the form clears on submit: what a browser does at once, AppTest does not
-            field.set_value("")
-        tabs.append(tab)
-
-    master = own.bench.settings.home / "master.keys"
-    forms = [own.bench.local.key.get_secret_value(), *tokens, PASSWORD, master.read_text().partition(":")[2].strip()]
-    for number, tab in enumerate(tabs):
-        tab.run()
-        found = list(texts_in(tab.session_state))
-        tally.tried(len(found))
-        for text in found:
-            if any(canary.sings_in(text) for canary in (saved, pasted, refused, typed)):
-                tally.leaked(f"tab {number}: a key or a password that was typed")
-            if any(form.encode() in text for form in forms):
-                tally.leaked(f"tab {number}: a secret of the house")
+        look(press(tab, "Sign in"))
     for cache in (cache_data_api._data_caches._function_caches, cache_resource_api._resource_caches._function_caches):
         tally.tried()
         if cache:
