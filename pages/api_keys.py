@@ -66,7 +66,8 @@ def _key(who: Identity, key: KeyView) -> None:
     with st.container(border=True, key=f"key-{key.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} `…{key.hint}`", width="stretch"
+                f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} {parts.code('…' + key.hint)}",
+                width="stretch",
             )
             if key.readable:
                 parts.verdict_badge(key.verdict)

@@ -19,6 +19,7 @@ from byok.services.sign_in import Compare
 
 FORM = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Sign in"}
 FLAGS = ("authentication_status", "name", "email", "username", "roles", "logout", "password_hint")
+TAKE, FOUND = "sign-in-number", "sign-in-found"
 
 
 class Door(Protocol):
@@ -91,12 +92,23 @@ class SignInForm(Authenticate):  # type: ignore[misc]
 
     def draw(self) -> UUID | None:
         """Draws the form and, after a wrong password, one plain sentence."""
-        self.login(fields=FORM, clear_on_submit=True, key="sign-in")
+        number = st.session_state.setdefault(TAKE, 0)
+        self.login(fields=FORM, clear_on_submit=True, key=f"sign-in-{number}")
         failed = st.session_state.get("authentication_status") is False
         for flag in FLAGS:
             st.session_state.pop(flag, None)
-        if self._model.wait is not None:
-            st.error(str(self._model.wait), icon=":material/hourglass:")
-        elif self._model.person_id is None and failed:
+        if failed or self._model.person_id is not None:
+            # In a new form at once: the old one would keep the password here, and send it again with the next click.
+            st.session_state[TAKE] = number + 1
+            st.session_state[FOUND] = self._model.person_id or self._model.wait
+            st.rerun()
+        if FOUND not in st.session_state:
+            return None
+        found: UUID | TooManyTriesError | None = st.session_state.pop(FOUND)
+        if isinstance(found, UUID):
+            return found
+        if found is not None:
+            st.error(str(found), icon=":material/hourglass:")
+        else:
             st.error("That username and password do not belong together. Try again.", icon=":material/error:")
-        return self._model.person_id
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 import streamlit as st
@@ -10,6 +11,8 @@ from byok.services.sessions import Identity
 from web import elements, parts
 from web.authenticator import SignInForm
 from web.house import house, workbench
+
+PLAIN = re.compile(r"[\w .-]+")
 
 
 def enter(person_id: UUID) -> None:
@@ -32,7 +35,7 @@ def sign_in() -> None:
             _first_person()
         person_id = SignInForm(bench.sign_in, address=house().address(), place=house().place()).draw()
         if bench.settings.demo_on:
-            st.caption(f"Demo accounts: ada, max, bea, finn. Their password: `{bench.demo.password}`")
+            st.caption(f"Demo accounts: ada, max, bea, finn. Their password: {parts.code(bench.demo.password)}")
         if person_id is not None:
             enter(person_id)
     elements.watch_session(None)
@@ -62,9 +65,8 @@ def _one_click() -> None:
     with st.container(border=True):
         st.markdown("**Try the demo** :gray-badge[Sample data]")
         for person in people:
-            if st.button(
-                parts.plain(person.label), key=f"as-{person.username}", icon=":material/login:", width="stretch"
-            ):
+            label = person.label if PLAIN.fullmatch(person.label) else parts.plain(person.label)
+            if st.button(label, key=f"as-{person.username}", icon=":material/login:", width="stretch"):
                 enter(person.person_id)
 
 

@@ -65,7 +65,7 @@ def add() -> None:
 def replace(key: KeyView) -> None:
     """Paste another secret for a saved key: its label, its place as default and what pins it stay."""
     who = signed_in()
-    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{parts.plain(key.hint)}")
     _paste_and_test(who, workbench().catalogue.get(key.provider_id), replaces=key)
 
 

@@ -23,7 +23,7 @@ def stored(key: KeyView) -> None:
     except ByokError as problem:
         parts.error(problem)
         return
-    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{parts.plain(key.hint)}")
     rows = {
         "Algorithm": view.algorithm,
         "Master key id": view.master_key_id,
@@ -49,7 +49,7 @@ def delete(key: KeyView) -> None:
     except NotFoundError as problem:
         parts.error(problem)
         return
-    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{key.hint}")
+    st.markdown(f"**{parts.plain(key.label)}** · {parts.plain(key.provider_name)} …{parts.plain(key.hint)}")
     if bots:
         names = ", ".join(f"**{parts.plain(name)}**" for name in bots)
         st.warning(
