@@ -31,11 +31,14 @@ HEAD: Final = (
 OVERRIDES: Final = {
     "chain.began": "Record begun",
     "chain.resumed": "Record resumed",
-    "price.set": "Own price set",
+    "password.refused": "Password change refused",
+    "person.password_reset": "Password reset",
+    "person.role_changed": "Role changed",
     "price.cleared": "Own price cleared",
+    "price.set": "Own price set",
     "session.began": "Signed in",
     "session.ended": "Signed out",
-    "session.refused": "Sign-in refused",
+    "session.failed": "Sign-in failed",
 }
 _e = EVENTS.c
 Who = UUID | Literal["operator", "nobody"]

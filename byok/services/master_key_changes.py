@@ -5,7 +5,6 @@ Refuses to drop a key while any row is under it. Each change is written to the o
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,13 +14,12 @@ from byok.core.master_key_file import MasterKeyFile
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, KeyUnreadableError
+from byok.ground.errors import InvalidInputError
 from byok.ground.settings import Settings
 from byok.services.master_key_checks import CHECKS, MasterKeyChecks
+from byok.services.recording import OPERATOR_NAME
 from byok.services.rotation import Progress, Rotated, Rotation
 from byok.services.sealed_rows import rows_by_master_key
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,6 @@ class MasterKeyChanges:
             file.drop(key_id)
 
     def _record(self, connection: sa.Connection, action: str, key_id: str, detail: str = "") -> None:
-        what = Happening(action=action, subject=key_id, detail=detail)
-        try:
-            self._chains.add(connection, what, at=self._clock())
-        except KeyUnreadableError:
-            # Whoever lost a master key must be able to go on with another one.
-            log.warning("%s was not recorded: the audit log's own key does not open here", action)
+        what = Happening(action=action, actor_name=OPERATOR_NAME, subject=key_id, detail=detail)
+        # Who lost a master key can go on with another one: the record goes on as well, and says from where.
+        self._chains.add(connection, what, at=self._clock())

@@ -14,11 +14,13 @@ import sqlalchemy as sa
 
 from byok.core.audit import Chains, Happening
 from byok.core.catalogue import Catalogue
+from byok.core.key_days import short
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import KeyUnreadableError
 from byok.ground.tables.types import metadata
+from byok.services.recording import OPERATOR_NAME
 from byok.services.sealed_rows import SAVED_KEYS, key_columns
 
 COMPANIES = metadata.tables["company"]
@@ -92,9 +94,10 @@ class Rebinding:
             what = Happening(
                 action="key.rebound",
                 chain_id=row.company_id,
-                subject=f"{self._catalogue.name_of(row.provider_id)} “{row.label}”",
-                fingerprint=row.fingerprint.hex(),
-                detail=f"from {row.origin} to {origin}",
+                actor_name=OPERATOR_NAME,
+                subject=row.label,
+                fingerprint=short(row.fingerprint),
+                detail=f"{self._catalogue.name_of(row.provider_id)}, from {row.origin} to {origin}",
             )
             self._chains.add(connection, what, at=self._clock())
             return "rebound"

@@ -80,7 +80,7 @@ def test_what_is_refused_with_its_transaction_is_not_recorded(world: AuditWorld)
 
 def test_a_text_that_no_database_could_keep_is_made_one_that_can(any_db: Database) -> None:
     world = AuditWorld(any_db, rows=1)
-    odd = Happening("session.refused", world.acme, subject="a\0b\ud800c\nd\u202ee", detail="x" * 5000)
+    odd = Happening("session.failed", world.acme, subject="a\0b\ud800c\nd\u202ee", detail="x" * 5000)
     with any_db.write_core() as connection:
         world.chains.add(connection, odd, at=NOON)
     row = world.events(world.acme)[-1]

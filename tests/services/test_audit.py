@@ -206,7 +206,7 @@ def test_entries_are_filtered_by_day_person_and_action(any_world: KeyWorld) -> N
     world, audit = any_world, audit_of(any_world)
     record(world, "key.added", "key.deleted", actor=world.ada, name="Ada")  # the 23rd and 24th
     record(world, "plan.changed", "key.added")
-    record(world, "session.refused", name="")
+    record(world, "session.failed", name="")
 
     def found(**wanted: Any) -> list[int]:
         return [one.seq for one in audit.list(world.ada, Wanted(**wanted)).rows]
@@ -222,7 +222,7 @@ def test_entries_are_filtered_by_day_person_and_action(any_world: KeyWorld) -> N
     choices = audit.choices(world.ada)
     assert [name for _, name in choices.people] == ["Ada", "Max"]
     assert choices.actions[0] == ("key.added", "Key added")
-    assert ("session.refused", "Sign-in refused") in choices.actions
+    assert ("session.failed", "Sign-in failed") in choices.actions
 
 
 def test_another_companys_entries_and_a_members_questions_are_refused(world: KeyWorld) -> None:
