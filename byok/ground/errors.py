@@ -224,8 +224,8 @@ class PrivateAddressError(NoConnectionError):
         "private_network = true in its row of the catalogue."
     )
 
-    def __init__(self, message: str, *, provider: str = "") -> None:
-        super().__init__(message, provider=provider, hopeless=True)
+    def __init__(self, message: str, *, provider: str = "", next_step: str = "") -> None:
+        super().__init__(message, provider=provider, hopeless=True, next_step=next_step)
 
 
 class ProviderDownError(ProviderError):

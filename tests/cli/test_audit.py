@@ -39,9 +39,7 @@ def test_the_first_answer_of_a_day_is_an_entry(byok: Byok, acme: str) -> None:
 
 
 def test_entries_are_printed_as_a_table_and_by_day(byok: Byok, acme: str) -> None:
-    assert re.search(
-        r"operator +Key added +Main +[0-9a-f]{16} +Loop, accepted", byok("audit", "list", "--company", acme).out
-    )
+    assert re.search(r" Key added +Main ", byok("audit", "list", "--company", acme).out)
     assert "Record begun" in byok("audit", "list").out
     assert byok("audit", "list", "--company", acme, "--until", "2020-01-01").out == "Nothing is recorded for this.\n"
     assert byok("audit", "list", "--since", "2026-02-02", "--until", "2026-02-01").status == 2

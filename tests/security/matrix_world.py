@@ -16,6 +16,7 @@ import respx
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from byok.core.audit import Happening
 from byok.core.live import Live
 from byok.core.model_names import ModelName
 from byok.ground.clock import utc_now
@@ -114,6 +115,10 @@ class MatrixWorld:
         self.conversation_id, self.turn_id, self.answer_id = asked.conversation_id, asked.turn_id, asked.answer_ids[0]
         bench.budgets.set(ada, "openai", "10")
         bench.own_prices.set(ada, "openai", OWN.model, multiplier="0.5")
+        with bench.db.write() as session:
+            # The other company's record has begun as well: its beginning is noted in the operator's, once.
+            begun = Happening("company.added", chain_id=self.eve.company_id)
+            bench.chains.add(session.connection(), begun, at=utc_now())
         with bench.db.read() as session:
             self.attempt_id = session.connection().execute(sa.select(metadata.tables["attempt"].c.id)).scalar_one()
 
@@ -276,13 +281,13 @@ CALLS: Mapping[str, Call] = {
     "team.disable": lambda w, a: w.bench.team.disable(a, _id(w.max)),
     "team.enable": lambda w, a: w.bench.team.enable(a, _id(w.out)),
     "team.set_role": lambda w, a: w.bench.team.set_role(a, _id(w.max), "admin"),
+    "own_password.change": lambda w, a: w.bench.own_password.change(a, present=PASSWORD, new=NEW),
+    "demo.switch_to_pro": lambda w, a: w.bench.demo.switch_to_pro(a),
     "audit.list": lambda w, a: w.bench.audit.list(a),
     "audit.csv": lambda w, a: w.bench.audit.csv(a),
     "audit.choices": lambda w, a: w.bench.audit.choices(a),
     "audit.count": lambda w, a: w.bench.audit.count(a),
     "audit.verify": lambda w, a: w.bench.audit.verify(a),
-    "own_password.change": lambda w, a: w.bench.own_password.change(a, present=PASSWORD, new=NEW),
-    "demo.switch_to_pro": lambda w, a: w.bench.demo.switch_to_pro(a),
     "corrections.correct": lambda w, a: w.bench.corrections.correct(a, w.attempt_id, reason="so", tokens_in=1),
 }
 

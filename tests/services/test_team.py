@@ -15,7 +15,7 @@ from streamlit_authenticator.utilities import Hasher
 
 from byok.ground.db import Database
 from byok.ground.errors import ByokError, InvalidInputError, NotFoundError, NotSignedInError
-from byok.ground.tables import AuditEvent, Invitation
+from byok.ground.tables import OPERATOR, AuditEvent, Invitation
 from byok.services.access import Actor
 from byok.services.account_views import PersonView
 from tests.services.door_world import PASSWORD, DoorWorld
@@ -50,7 +50,8 @@ def enter(world: DoorWorld, username: str, password: SecretStr) -> UUID | None:
 
 def recorded(world: DoorWorld) -> list[tuple[str, str, str, str, str]]:
     with world.db.read() as session:
-        rows = session.exec(select(AuditEvent).order_by(AuditEvent.chain_id, AuditEvent.seq)).all()  # type: ignore[arg-type]
+        order = (AuditEvent.chain_id, AuditEvent.seq)
+        rows = session.exec(select(AuditEvent).where(AuditEvent.chain_id != OPERATOR).order_by(*order)).all()  # type: ignore[arg-type]
     return [(row.action, row.actor_name, row.subject, row.detail, row.address) for row in rows]
 
 

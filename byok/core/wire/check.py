@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from byok.core.provider import Meaning, Provider
+from byok.core.provider import Provider
 from byok.core.wire.http import Reply, address, fetch
 from byok.core.wire.lists import chat_models, fetch_models, rows_of
 from byok.core.wire.refusals import judge, parse_json, read_error_in_stream, read_refusal, request_id_of, to_error
 from byok.core.wire.request import one_token_body
 from byok.core.wire.shapes import Finding, ModelInfo, Verdict
 from byok.core.wire.usage import amount
+from byok.core.wire.verdicts import VERDICTS, left_open, link, next_step
 from byok.ground.clock import utc_now
 from byok.ground.errors import KeyUnreadableError, PrivateAddressError, ProviderError
 
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
     import httpx
 
 MENU_SECONDS = 10.0
-
-_VERDICTS: Mapping[Meaning, Verdict] = MappingProxyType(
-    {
-        "rejected": "rejected",
-        "limited": "limited",
-        "no_credit": "no_credit",
-        "rate_limited": "rate_limited",
-        "refused": "unreachable",
-        "down": "unreachable",
-        "unsure": "unreachable",
-    }
-)
-_NEXT_STEPS: Mapping[Verdict, str] = MappingProxyType(
-    {
-        "accepted": "",
-        "rejected": "Copy the key again from the provider's page, or make a new one there.",
-        "limited": "Change what the key may do on the provider's page, or use another key.",
-        "no_credit": "Add credit or raise the limit on the provider's billing page.",
-        "rate_limited": "Wait a little and test again.",
-        "unreachable": "Test again in a moment; this says nothing against the key.",
-        "unreadable": "Enter the key again.",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +57,13 @@ async def check_key(http: httpx.AsyncClient, provider: Provider, *, base_url: st
         verdict=seen.verdict,
         detail=seen.detail,
         proof=seen.proof,
-        not_proven=provider.not_proven if seen.verdict == "accepted" else _left_open(seen.verdict),
-        next_step=seen.next_step or _next_step(provider, seen.verdict),
-        link=_link(provider, seen.verdict),
+        not_proven=provider.not_proven if seen.verdict == "accepted" else left_open(seen.verdict),
+        next_step=seen.next_step or next_step(provider, seen.verdict),
+        link=link(provider, seen.verdict),
         request_id=seen.request_id,
         elapsed_ms=elapsed_ms,
         models=models,
     )
-
-
-def _next_step(provider: Provider, verdict: Verdict) -> str:
-    if verdict == "rejected" and provider.key_page is None:
-        return "Copy the key again from where it is kept."
-    return _NEXT_STEPS[verdict]
 
 
 async def _get(http: httpx.AsyncClient, provider: Provider, base_url: str, auth: httpx.Auth) -> _Seen:
@@ -191,7 +163,7 @@ def _completed(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Se
         return None
     if parsed.get("error"):
         refusal = read_error_in_stream(parsed["error"], headers=reply.headers, secrets=reply.secrets)
-        verdict = _VERDICTS[judge(provider, refusal)]
+        verdict = VERDICTS[judge(provider, refusal)]
         return _Seen(verdict, to_error(provider, refusal).message, proof, refusal.request_id)
     return _accepted(provider, proof, reply) if isinstance(parsed.get("choices"), list) else None
 
@@ -210,7 +182,7 @@ def _refused(provider: Provider, reply: Reply, proof: str) -> _Seen:
     refusal = read_refusal(reply)
     meaning = judge(provider, refusal)
     return _Seen(
-        _VERDICTS[meaning],
+        VERDICTS[meaning],
         to_error(provider, refusal).message,
         proof,
         refusal.request_id,
@@ -239,13 +211,3 @@ def _is_past(value: object) -> bool:
 
 def _shown(path: str) -> str:
     return "/" + path.replace("../", "").partition("?")[0]
-
-
-def _left_open(verdict: Verdict) -> str:
-    return "Whether the key works." if verdict in ("unreachable", "rate_limited", "unreadable") else ""
-
-
-def _link(provider: Provider, verdict: Verdict) -> str | None:
-    if verdict in ("rejected", "limited"):
-        return provider.key_page
-    return provider.billing_page if verdict == "no_credit" else None
