@@ -21,7 +21,7 @@ from byok.core.master_keys import FILE
 from byok.ground.settings import ROOT
 from tests.security.conftest import Tally
 
-pytestmark = pytest.mark.threat(5)
+pytestmark = [pytest.mark.threat(5), pytest.mark.timeout(900)]
 
 Config = Callable[[Path], Mapping[str, str]]
 
@@ -103,7 +103,7 @@ class Attempt:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
 

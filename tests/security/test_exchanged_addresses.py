@@ -199,7 +199,7 @@ ALIKE = (
 )
 
 
-@at_scale(5000, few=30)
+@at_scale(2000, few=30)
 @pytest.mark.timeout(1800)
 def test_an_origin_that_only_looks_alike_is_another_one(trap: Trap, tally: Tally, tries: int) -> None:
     """The stored origin is edited, in every way that somebody might take for the same, and in random ones."""

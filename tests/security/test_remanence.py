@@ -121,6 +121,7 @@ def test_while_a_reader_holds_the_log_it_is_being_erased_and_afterwards_gone(
     dice = random.Random(secrets.randbits(64))  # noqa: S311
     for _ in range(tries):
         key = save(world, dice)
+        world.settle()
         with world.db.read() as reader:
             reader.get(ApiKey, key.id)
             assert not world.keys.delete(world.ada, key.id).erased
