@@ -80,9 +80,9 @@ class Throttle:
         now, whose, there = self._clock(), _hash("account", account), _hash("address", _network(address))
         own = _hash("place", account, place)
         with self._db.read() as session:  # most of those that must wait find out without a lock
-            self._may(session.connection(), [("place", own), ("account", whose)], there, now)
+            self._may(session.connection(), own, whose, there, now)
         with self._db.write_core() as connection:
-            rows = self._may(connection, [("place", own), ("account", whose)], there, now, lock=True)
+            rows = self._may(connection, own, whose, there, now, lock=True)
             until = now
             for scope, key in rows:
                 until = max(until, self._count(connection, scope, key, now))
@@ -111,29 +111,23 @@ class Throttle:
             connection.execute(sa.delete(ROWS).where(ROWS.c.expires_at <= self._clock() - timedelta(hours=1)))
 
     def _may(
-        self,
-        connection: sa.Connection,
-        persons: list[tuple[str, bytes]],
-        there: bytes,
-        now: datetime,
-        *,
-        lock: bool = False,
+        self, connection: sa.Connection, own: bytes, whose: bytes, there: bytes, now: datetime, *, lock: bool = False
     ) -> list[tuple[str, bytes]]:
         """The rows that count this try: the browser's where it is the account's own, else account's and address's.
 
         Raises:
             TooManyTriesError: one of them waits.
         """
-        place, account = persons
-        known = self._row(connection, *place, now, lock=lock)
-        keys = [place] if known is not None else [account, ("address", there)]
+        known = self._row(connection, "place", own, lock=lock)
+        if known is not None and known.expires_at > now:
+            _wait_for(known, now)
+            return [("place", own)]
+        keys = [("account", whose), ("address", there)]
         for scope, key in keys:
-            if lock and known is None:
+            if lock:
                 nothing = {"failures": 0, "since": now, "until": now, "expires_at": now + timedelta(days=1)}
                 connection.execute(_MAKE, {"scope": scope, "whose": key, **nothing})
-            row = known if known is not None else self._row(connection, scope, key, now, lock=lock)
-            if row is not None and row.until > now:
-                raise _too_many(row.until - now)
+            _wait_for(self._row(connection, scope, key, lock=lock), now)
         return keys
 
     def _count(self, connection: sa.Connection, scope: str, key: bytes, now: datetime) -> datetime:
@@ -150,10 +144,9 @@ class Throttle:
         return until
 
     @staticmethod
-    def _row(connection: sa.Connection, scope: str, key: bytes, now: datetime, *, lock: bool) -> Any:
+    def _row(connection: sa.Connection, scope: str, key: bytes, *, lock: bool) -> Any:
         query = sa.select(ROWS).where(ROWS.c.scope == scope, ROWS.c.whose == key)
-        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-        return None if row is None or (scope == "place" and row.expires_at <= now) else row
+        return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
 def know_place(connection: sa.Connection, account: str, place: str, *, now: datetime) -> None:
@@ -168,13 +161,17 @@ def know_place(connection: sa.Connection, account: str, place: str, *, now: date
     connection.execute(sa.update(ROWS).where(ROWS.c.scope == "place", ROWS.c.whose == key).values(fresh))
 
 
-def _too_many(left: timedelta) -> TooManyTriesError:
-    seconds = max(1, -(-left // timedelta(seconds=1)))
-    many = f"{seconds} second{'' if seconds == 1 else 's'}"
-    if seconds > 90:
-        minutes = -(-seconds // 60)
-        many = f"{minutes} minutes"
-    return TooManyTriesError(
+def _wait_for(row: Any, now: datetime) -> None:
+    """Refuses to go on before the moment that a row names.
+
+    Raises:
+        TooManyTriesError: it has not come.
+    """
+    if row is None or row.until <= now:
+        return
+    seconds = max(1, -((now - row.until) // timedelta(seconds=1)))
+    many = f"{-(-seconds // 60)} minutes" if seconds > 90 else f"{seconds} second{'' if seconds == 1 else 's'}"
+    raise TooManyTriesError(
         "There were too many tries with this username or from this address.",
         wait_s=seconds,
         next_step=f"Try again in {many}.",

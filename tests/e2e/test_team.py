@@ -224,6 +224,7 @@ def test_neither_page_nor_dialogs_have_a_serious_violation(browser: Browser, ser
             expect(page.get_by_role("dialog")).to_be_hidden()
         go(page, "Team")
         page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
         page.goto(server.url + path)
         expect(page.get_by_role("heading", name="Choose your password")).to_be_visible()
         found += bad(page, "join")
