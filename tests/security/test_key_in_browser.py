@@ -112,11 +112,23 @@ def test_a_key_that_is_pasted_and_tested_is_in_one_frame_to_the_app_and_in_none_
     judge(ears, tally, canary)
 
 
-@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "tries", [pytest.param(1, id="once", marks=pytest.mark.slow), pytest.param(5, id="whole", marks=pytest.mark.soak)]
+)
 def test_from_add_key_to_delete_through_every_error_no_key_comes_back_to_the_browser(
-    page: Page, server: Server, fake: FakeProvider, tally: Tally
+    page: Page, server: Server, fake: FakeProvider, tally: Tally, tries: int
 ) -> None:
+    for _ in range(tries):
+        live(page, server, fake, tally)
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_label("Username").wait_for()
+
+
+def live(page: Page, server: Server, fake: FakeProvider, tally: Tally) -> None:
+    """The life of a key, and of one that was wrong."""
     first, second, wrong = Canary(), Canary(), Canary()
+    fake.keys.clear()
     ears = Ears(page)
     sign_in(page, server, path="/api-keys")
 
@@ -177,3 +189,4 @@ def test_from_add_key_to_delete_through_every_error_no_key_comes_back_to_the_bro
         ears.look()
     assert {*fake.keys} == {first.key}
     judge(ears, tally, first, second, wrong)
+    ears.close()
