@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.certificates import trusted
 from tests.e2e.paced_app import PacedApp
 from tests.security.conftest import Tally
 from tests.security.raw_http import Answer, ask, handshake
@@ -52,6 +53,11 @@ def test_every_answer_carries_every_header_that_tells_a_browser_what_not_to_do(a
         assert "strict-transport-security" not in answer.fields
     behind_tls = ask(app.server.port, "GET", "/", [here(app), ("X-Forwarded-Proto", "https")])
     assert behind_tls.fields["strict-transport-security"] == "max-age=31536000"
+
+
+def test_no_page_around_the_app_may_steer_it_by_messages(app: PacedApp) -> None:
+    with httpx.Client(verify=trusted(), trust_env=False) as client:
+        assert client.get(f"{app.server.url}/_stcore/host-config").json()["allowedOrigins"] == []
 
 
 def test_an_answer_to_a_fault_of_ours_carries_them_too_and_no_word_of_the_fault() -> None:
