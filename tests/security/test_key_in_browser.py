@@ -88,7 +88,8 @@ def paste(page: Page, ears: Ears, provider: str, canary: Canary, verdict: str = 
 def judge(ears: Ears, tally: Tally, *pasted: Canary) -> None:
     """Each key was sent once, and was nowhere else."""
     assert {"frame to the tab", "page", "storage", "request", "response's body"} <= {where for where, _ in ears.places}
-    assert [url for url in ears.unread if "/app/" in url] == []
+    # The page is loaded anew while it asks who is signed in: that answer is nothing but an id.
+    assert [url for url in ears.unread if "/app/" in url and not url.endswith("/app/session")] == []
     for canary in pasted:
         tally.tried(len(ears.places) + len(ears.frames_out))
         for where in ears.found(canary):
