@@ -6,6 +6,7 @@ whatever its port, and asks a server elsewhere for its own address before it ref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from web.headers import OWN, may_refuse, secure
 
 # A load balancer asks by number; the answer is "ok" for everybody.
 FOR_ANY_HOST = ("/_stcore/health", "/_stcore/script-health-check")
+_NAME = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 READS = ("GET", "HEAD", "OPTIONS")
 WRONG_HOST = (
     "This workbench does not answer to the name in your address bar. Open it by the address that it printed when it "
@@ -66,7 +68,7 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
     hosts, origins, path = headers.getlist("host"), headers.getlist("origin"), scope.get("path", "")
     if path.endswith(FOR_ANY_HOST):
         return None
-    if len(hosts) != 1 or not is_host_allowed(hosts[0]):
+    if len(hosts) != 1 or not _NAME.fullmatch(hosts[0]) or not is_host_allowed(hosts[0]):
         return PlainTextResponse(WRONG_HOST, 421)
     # A browser names the page's origin wherever something could be changed. What names none is no browser, and brings
     # nobody's cookie along but its own.

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
+from byok.core.catalogue import Catalogue
 from byok.core.wire import scrub
+from byok.core.wire.answer import AnswerReader
+from byok.core.wire.lists import chat_models
+from byok.core.wire.scrub import holds
 
 KEYS = [
     "-".join(("sk", "proj", "aB3" * 20)),
@@ -60,3 +68,28 @@ def test_a_hostile_text_is_scrubbed_in_no_time() -> None:
     scrub("-" * 1_000_000 + "*" * 1_000_000)
     scrub("a1_" * 1_000_000)
     scrub("x" * 1_000_000)
+
+
+@pytest.mark.parametrize("key", KEYS[:9])
+def test_a_name_that_repeats_a_key_or_a_piece_of_it_is_noticed(key: str) -> None:
+    for name in (key, f"the model of {key}", key[:8], f"x{key[-8:]}"):
+        assert holds(name, (key,))
+    assert not holds("meta-llama/Llama-3.3-70B-Instruct-Turbo", (key,))
+    assert not holds("anything", ())
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [("gpt-5.4-mini", "gpt-5.4-mini"), ("a\n\n![b](c)", "a ![b](c)"), ("KEY", None), ("for KEY", None)],
+)
+def test_what_an_answer_calls_its_model_is_one_line_and_never_the_key(named: str, kept: str | None) -> None:
+    reader = AnswerReader(Catalogue.load().get("openai"), headers={}, secrets=(KEYS[0],))
+    named = named.replace("KEY", KEYS[0])
+    reader.take(json.dumps({"model": named, "choices": [{"delta": {"content": "Yes."}}]}).encode())
+    assert reader.end().model == kept
+
+
+def test_a_list_that_repeats_the_key_is_read_without_those_rows() -> None:
+    rows: list[Mapping[str, Any]] = [{"id": "gpt-5.4"}, {"id": KEYS[0]}, {"id": f"gpt-{KEYS[0]}"}]
+    found = chat_models(Catalogue.load().get("openai"), rows, secrets=(KEYS[0],))
+    assert [model.id for model in found] == ["gpt-5.4"]

@@ -152,7 +152,7 @@ class Planted:
         for kind, payloads in KINDS.items():
             fitting = [one for one in payloads if len(self._filled(one, "0000")) <= longest]
             fitting = fitting if lines else [one for one in fitting if "\n" not in one]
-            begin = turn % len(fitting)
+            begin = turn % max(1, len(fitting))
             for payload in (*fitting[begin:], *fitting[:begin])[: self.each]:
                 name = f"{len(self.where):04}"
                 self.where[f"/{name}"] = f"{place}, {kind}: {payload!r}"

@@ -25,9 +25,9 @@ class Ears:
         page.on("console", self._console)
         page.on("request", self._asked)
         page.on("requestfinished", self._answered)
-        events = page.context.new_cdp_session(page)
-        events.send("Network.enable")
-        events.on("Network.eventSourceMessageReceived", lambda event: self._heard("event stream", event["data"]))
+        self._events = page.context.new_cdp_session(page)
+        self._events.send("Network.enable")
+        self._events.on("Network.eventSourceMessageReceived", lambda event: self._heard("events", event["data"]))
 
     def look(self) -> None:
         """What stands in the tab now."""
@@ -41,6 +41,14 @@ class Ears:
     def sent(self, canary: Canary) -> int:
         """How often the tab sent the key."""
         return sum(frame.count(canary.key.encode()) or canary.sings_in(frame) for frame in self.frames_out)
+
+    def close(self) -> None:
+        """Hears no more."""
+        self._events.detach()
+        self.page.remove_listener("websocket", self._follow)
+        self.page.remove_listener("console", self._console)
+        self.page.remove_listener("request", self._asked)
+        self.page.remove_listener("requestfinished", self._answered)
 
     def _heard(self, where: str, what: str | bytes) -> None:
         self.places.append((where, what.encode("utf-8", "replace") if isinstance(what, str) else what))

@@ -30,6 +30,7 @@ from tests.security.beacons import Collector, Planted, collector
 from tests.seeded import settings_of
 
 COLUMNS = 8  # of one conversation
+TITLE = 53  # characters, of which nothing is cut off, with the page before them
 LISTED = 15  # conversations; a list of them shows 20
 OVERLAY = '[fake]\nname = "Fake AI"\nbase_url = "{url}"\nprivate_network = true\nstream_usage = "include_usage"\n'
 OVERLAY += 'model_name = "name"\n'
@@ -139,9 +140,10 @@ class _Furnisher:
             self._said(f"an error {begin // COLUMNS}", *names[begin : begin + COLUMNS])
 
     def _titles(self) -> None:
-        for number, text in enumerate(self.world.plant("titles and messages", longest=110, lines=False)):
+        for number, text in enumerate(self.world.plant("titles and messages", longest=TITLE, lines=False)):
             page = f"page {number // LISTED} "  # by which the list can be searched
-            self._said(f"titles {number // LISTED}", "plain", text=text, title=page + text)
+            self._said(f"titles {number // LISTED}", "plain", title=page + text)
+        self._said("messages", "plain", text="\n\n".join(self.world.plant("titles and messages", turn=2)))
 
     def _usage(self, models: Sequence[str]) -> None:
         """Keys, chatbots and models with such names, and an attempt over each."""

@@ -125,6 +125,7 @@ def _models(eye: Eye) -> None:
 
 
 def _titles(eye: Eye) -> None:
+    eye.talk("messages")
     for number, name in enumerate(name for name in eye.world.conversations if name.startswith("titles")):
         eye.talk(name)
         search = eye.page.get_by_role("textbox", name="Search conversations")

@@ -19,11 +19,12 @@ from streamlit.testing.v1 import AppTest
 from tests.canary import Canary
 from tests.pages.front import OPENAI_MODELS, PAGES, Front, empty_house, front, press
 from tests.security.conftest import Tally
+from tests.security.threats import at_scale
 from tests.seeded import PASSWORD
 from web import elements
 from web.house import house
 
-pytestmark = pytest.mark.threat(11)
+pytestmark = [pytest.mark.threat(11), pytest.mark.timeout(600)]
 
 # What leads out of what a page keeps, into the code.
 CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType)
@@ -75,14 +76,21 @@ def test_a_text_is_found_wherever_it_is_kept() -> None:
         assert any(canary.sings_in(text) for text in texts_in(kept_so))
 
 
-def test_no_page_leaves_a_secret_in_the_session_state_or_in_a_cache(own: Front, tally: Tally) -> None:
+@at_scale(20, few=1)
+def test_no_page_leaves_a_secret_in_the_session_state_or_in_a_cache(own: Front, tally: Tally, tries: int) -> None:
+    for number in range(tries):
+        look_through(own, tally, label=f"Live {number}")
+
+
+def look_through(own: Front, tally: Tally, *, label: str) -> None:
+    """Every page, with keys that are pasted, replaced and refused, and passwords that are tried."""
     saved, pasted, refused, typed = (Canary() for _ in range(4))
     listed = {"object": "list", "data": [{"id": "gpt-5.4-mini", "object": "model"}]}
     own.router.get(OPENAI_MODELS).mock(return_value=httpx.Response(200, json=listed))
     keys, ada = own.bench.keys, own.actor("ada")
     draft = keys.draft(ada, provider_id="openai", pasted=SecretStr(saved.key))
     keys.test_draft(ada, draft.id)
-    keys.save_draft(ada, draft.id, label="Live")
+    key = keys.save_draft(ada, draft.id, label=label)
 
     def look(tab: AppTest) -> None:
         found = list(texts_in(tab.session_state))
@@ -110,6 +118,7 @@ def test_no_page_leaves_a_secret_in_the_session_state_or_in_a_cache(own: Front, 
         name.set_value("ada")
         secret.set_value(password)
         look(press(tab, "Sign in"))
+    keys.delete(ada, key.id)
     for cache in (cache_data_api._data_caches._function_caches, cache_resource_api._resource_caches._function_caches):
         tally.tried()
         if cache:

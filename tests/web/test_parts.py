@@ -37,6 +37,10 @@ def test_a_backtick_in_a_name_does_not_end_its_code() -> None:
     assert READ.render(parts.code("a` ![x](y)")) == "<p><code>a' ![x](y)</code></p>\n"
 
 
+def test_an_empty_line_in_a_name_does_not_end_its_code_either() -> None:
+    assert READ.render(parts.code("a\n\n![x](y)")) == "<p><code>a ![x](y)</code></p>\n"
+
+
 def _paragraph(text: str) -> str:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return f"<p>{escaped}</p>\n"
