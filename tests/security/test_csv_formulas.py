@@ -107,6 +107,7 @@ class Office:
         for split in ("provider", "model", "key", "person", "chatbot"):
             yield f"usage by {split}", table_csv(usage.table(self.ada, period, rows="provider", split=split))
         yield "attempts", usage.attempts_csv(self.ada, period, limit=100_000)[0]
+        yield "audit log", self.bench.audit.csv(self.ada)
         for asked in self.asked:
             thread = self.bench.conversations.thread(self.ada, asked.conversation_id)
             yield "a run's numbers", numbers_csv(run_file(thread, at=utc_now()))

@@ -20,6 +20,7 @@ FORBIDDEN_CALLS = {"cache_data", "cache_resource", "exception", "iframe", "decla
 FORBIDDEN_ARGUMENTS = {"unsafe_allow_html", "unsafe_allow_javascript", "persist"}
 # Who may write HTML into a page: each escapes names, or has the text sanitised.
 WRITES_HTML = {
+    "pages/audit_log.py",
     "pages/usage.py",
     "web/elements.py",
     "web/navigation.py",
