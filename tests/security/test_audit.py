@@ -17,7 +17,7 @@ from tests.security.audit_spoils import spoils
 from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 
-pytestmark = [pytest.mark.threat(26), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.threat(26), pytest.mark.timeout(3600)]
 
 
 @at_scale(30, few=2)
