@@ -19,7 +19,7 @@ from byok.services.throttle import Limit, Throttle
 from tests.security.conftest import Tally
 from tests.services.door_world import CHEAP, PASSWORD, DoorWorld
 
-pytestmark = [pytest.mark.threat(21), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.threat(21), pytest.mark.timeout(3600)]
 
 WRONG = "not the one, whoever you are"
 NAMES = ("alice", "nobody-of-that-name", "former", "newcomer", "")
