@@ -134,7 +134,7 @@ def test_while_a_reader_holds_the_log_it_is_being_erased_and_afterwards_gone(
             tally.leaked("after a reader")
 
 
-@at_scale(1000, few=12)
+@at_scale(300, few=12)
 def test_a_rotation_leaves_nothing_that_the_old_master_key_opens(
     db: Database, tmp_path: Path, tally: Tally, tries: int
 ) -> None:
