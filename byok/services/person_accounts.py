@@ -30,9 +30,8 @@ from byok.services.account_views import (
 )
 from byok.services.invitations import Link, new_link
 from byok.services.passwords import COST, hash_password, judge, nobody
+from byok.services.recording import OPERATOR_NAME
 from byok.services.sessions import end_all
-
-OPERATOR_NAME = "operator"
 
 
 class PersonAccounts:
