@@ -25,7 +25,8 @@ from byok.services.account_views import PersonView, known_role, new_username, pe
 from byok.services.company_locks import lock_company
 from byok.services.invitations import Link, Purpose, new_link
 from byok.services.passwords import COST, is_nobody, nobody
-from byok.services.person_accounts import OPERATOR_NAME, add_person
+from byok.services.person_accounts import add_person
+from byok.services.recording import OPERATOR_NAME
 from byok.services.sessions import end_all
 
 
