@@ -5,6 +5,7 @@ Refuses to overwrite: a row that changed meanwhile is left as it is, and found a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from byok.ground.errors import KeyUnreadableError
 from byok.services.sealed_rows import PAGE, TABLES, SealedTable
 
 Progress = Callable[[int, int], None]
+GAP = 2.0  # times as long as a row took, others have the database to themselves
 ROUNDS = 10  # a process that goes on sealing under another key is not run after forever
 
 
@@ -69,7 +71,10 @@ class Rotation:
                 if not rows:
                     break
                 for row in rows:
+                    began = time.monotonic()
                     done += self._reseal(table, row)
+                    if self._db.is_sqlite:  # one writer, and no queue: whoever writes on and on keeps the others out
+                        time.sleep(GAP * (time.monotonic() - began))
                 after, seen = rows[-1]._mapping[table.id.name], seen + len(rows)
                 progress(seen, max(seen, total))
         return done
