@@ -19,6 +19,7 @@ from byok.services.sealed_rows import PAGE, TABLES, SealedTable
 
 Progress = Callable[[int, int], None]
 GAP = 2.0  # times as long as a row took, others have the database to themselves
+LONGEST_GAP = 0.002  # seconds: a row that had to wait for its turn is no reason to wait longer
 ROUNDS = 10  # a process that goes on sealing under another key is not run after forever
 
 
@@ -74,7 +75,7 @@ class Rotation:
                     began = time.monotonic()
                     done += self._reseal(table, row)
                     if self._db.is_sqlite:  # one writer, and no queue: whoever writes on and on keeps the others out
-                        time.sleep(GAP * (time.monotonic() - began))
+                        time.sleep(min(LONGEST_GAP, GAP * (time.monotonic() - began)))
                 after, seen = rows[-1]._mapping[table.id.name], seen + len(rows)
                 progress(seen, max(seen, total))
         return done
