@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from byok.core.wire import Wire
 
 
+# Where many write to SQLite at once, late is better than never; nobody looks at a command while it waits.
+PATIENCE_S = {"app": 15.0, "command": 60.0}
+
+
 class Parts:
     """What services are built from.
 
@@ -82,7 +86,7 @@ class Parts:
     @cached_property
     def db(self) -> Database:
         """The database."""
-        db = Database(self.settings.url)
+        db = Database(self.settings.url, patience_s=PATIENCE_S[self.what])
         self._ends.callback(db.close)
         return db
 

@@ -20,7 +20,7 @@ from byok.ground.errors import SettingsError
 from byok.ground.prepared import execute
 
 WRITE = {"byok_write": True}
-PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000")
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON")
 
 
 class Database:
@@ -30,9 +30,11 @@ class Database:
         url: SQLAlchemy URL; `sqlite:///path` or `postgresql+psycopg://...`.
         trusted_s: for so many seconds after its last use a connection to PostgreSQL is taken for alive. Later it is
             asked first, and replaced where the server has gone or started anew: a round trip more.
+        patience_s: for so many seconds a writer waits for its turn on SQLite, which has one writer and no queue.
     """
 
-    def __init__(self, url: str, *, trusted_s: float = 1.0) -> None:
+    def __init__(self, url: str, *, trusted_s: float = 1.0, patience_s: float = 5.0) -> None:
+        self._wait = f"PRAGMA busy_timeout={round(patience_s * 1000)}"
         try:
             parsed = sa.make_url(url)
             backend = parsed.get_backend_name()
@@ -51,7 +53,7 @@ class Database:
             ) from None
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
-            _speak_sqlite(self.engine)
+            _speak_sqlite(self.engine, self._wait)
         else:
             _ask_after_a_pause(self.engine, trusted_s)
         self._writer = self.engine.execution_options(**WRITE)
@@ -92,7 +94,7 @@ class Database:
             except sqlite3.OperationalError:
                 busy = 1
             finally:
-                cursor.execute("PRAGMA busy_timeout=5000")
+                cursor.execute(self._wait)
             return not busy
         finally:
             raw.close()
@@ -110,14 +112,14 @@ class Database:
         self.engine.dispose()
 
 
-def _speak_sqlite(engine: sa.Engine) -> None:
+def _speak_sqlite(engine: sa.Engine, wait: str) -> None:
     """Sets up each connection, and takes transaction control over from the driver."""
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin on its own, and deferred
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").close()
+        for pragma in (*(f"PRAGMA {one}" for one in PRAGMAS), wait):
+            connection.execute(pragma).close()
 
     @sa.event.listens_for(engine, "begin")
     def on_begin(connection: sa.Connection) -> None:

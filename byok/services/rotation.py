@@ -5,7 +5,8 @@ Refuses to overwrite: a row that changed meanwhile is left as it is, and found a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from byok.ground.errors import KeyUnreadableError
 from byok.services.sealed_rows import PAGE, TABLES, SealedTable
 
 Progress = Callable[[int, int], None]
+AT_ONCE = 20  # rows in one transaction on SQLite: each has to wait for its turn among all who write there
+GAP = 0.02  # seconds between two of them, a few times as long as one takes: SQLite has one writer, and no queue
 ROUNDS = 10  # a process that goes on sealing under another key is not run after forever
 
 
@@ -33,10 +36,12 @@ class Rotated:
 
 
 class Rotation:
-    """Re-seals row by row, each in a transaction of its own, so that it can be cut off anywhere and run again."""
+    """Re-seals row by row in short transactions, so that it can be cut off anywhere and run again."""
 
     def __init__(self, *, db: Database, vault: Vault, page: int = PAGE) -> None:
         self._db, self._vault, self._page = db, vault, page
+        # On PostgreSQL several at once could wait for each other with somebody who changes the same rows.
+        self._at_once = AT_ONCE if db.is_sqlite else 1
 
     def rotate(self, progress: Progress = lambda done, total: None) -> Rotated:
         """Seals whatever another master key seals under the first one, until a round finds nothing to do.
@@ -68,18 +73,29 @@ class Rotation:
                     rows = table.page(session.connection(), not_under=first, after=after, limit=self._page)
                 if not rows:
                     break
-                for row in rows:
-                    done += self._reseal(table, row)
+                for some in _batched(rows, self._at_once):
+                    done += self._reseal(table, some)
                 after, seen = rows[-1]._mapping[table.id.name], seen + len(rows)
                 progress(seen, max(seen, total))
         return done
 
-    def _reseal(self, table: SealedTable, row: Any) -> Rotated:
+    def _reseal(self, table: SealedTable, rows: Sequence[Any]) -> Rotated:
+        done = Rotated()
         # Sealed inside the transaction: who drops a master key holds it from the count of rows to the file's change.
         with self._db.write_core() as connection:
-            try:
-                fresh = table.resealed(self._vault, row)
-            except KeyUnreadableError:
-                return Rotated(unreadable=1)
-            swapped = connection.execute(sa.update(table.table).where(table.unchanged(row)).values(fresh))
-            return Rotated(resealed=1) if swapped.rowcount else Rotated(changed=1)
+            for row in rows:
+                try:
+                    fresh = table.resealed(self._vault, row)
+                except KeyUnreadableError:
+                    done += Rotated(unreadable=1)
+                    continue
+                swapped = connection.execute(sa.update(table.table).where(table.unchanged(row)).values(fresh))
+                done += Rotated(resealed=1) if swapped.rowcount else Rotated(changed=1)
+        if self._db.is_sqlite:
+            time.sleep(GAP)
+        return done
+
+
+def _batched(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The rows, so many at a time."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
