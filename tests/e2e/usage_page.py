@@ -70,10 +70,11 @@ def figure(page: Page, name: str, of: str) -> Locator:
 
 
 def split_by(page: Page, what: str) -> None:
+    before = table(page).inner_html()
     page.get_by_role("combobox", name="Split by").click()
     page.get_by_role("option", name=what, exact=True).click()
+    expect(table(page)).not_to_have_js_property("innerHTML", before)
     settled(page)
-    expect(table(page)).to_be_visible()
 
 
 def downloaded(page: Page, button: Locator) -> list[dict[str, str]]:
