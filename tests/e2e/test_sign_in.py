@@ -98,9 +98,8 @@ def test_a_dialog_that_is_open_when_the_session_ends_changes_nothing_any_more(
 ) -> None:
     sign_in(page, server, path="/chatbot-settings")
     page.get_by_role("button", name="New chatbot").click()
+    # Not left yet: the name goes to the server together with the click, so that nothing is drawn anew in between.
     page.get_by_label("Name").fill("Made after the end")
-    page.get_by_label("Name").press("Tab")
-    settled(page)
     ended = context.request.post(server.url + "/app/sign-out", headers={"origin": server.url})
     assert ended.status == 204
     page.get_by_role("button", name="Save").click()
