@@ -162,7 +162,7 @@ def test_changing_the_password_signs_out_everywhere_else_and_goes_on_here(
 
     change("not the present one")
     expect(dialog.get_by_text("That is not your present password.")).to_be_visible()
-    with page.expect_navigation():
+    with page.expect_event("load"):
         change(PASSWORD)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -198,9 +198,13 @@ def test_who_guesses_is_told_when_to_try_again_whether_the_name_is_known_or_not(
     for name in ("finn", "nobody-of-that-name"):
         page.goto(server.url)
         for _ in range(6):
+            password = page.get_by_role("textbox", name="Password")
+            this_form = password.get_attribute("id")
             page.get_by_label("Username").fill(name)
-            page.get_by_role("textbox", name="Password").fill("not the password")
+            password.fill("not the password")
             page.get_by_role("button", name="Sign in", exact=True).click()
+            # Each try is followed by a new form: what is typed into the old one would be lost.
+            expect(password).not_to_have_attribute("id", this_form or "")
             expect(page.get_by_test_id("stAlert")).to_be_visible()
             settled(page)
         expect(page.get_by_text("There were too many tries with this username or from this address.")).to_be_visible()

@@ -150,6 +150,7 @@ def test_what_is_left_of_the_plan_is_the_same_in_the_sidebar_and_on_the_page_as_
     page: Page, app: PacedApp
 ) -> None:
     meter, card = page.get_by_test_id("stMain"), page.get_by_test_id("stSidebar")
+    expect(card).to_contain_text(re.compile(r"Plan · [\d,]+ of"))  # the card is filled after the page
     left = re.search(r"Plan · ([\d,]+) of", card.inner_text())
     assert left is not None
     count = int(left[1].replace(",", ""))
