@@ -15,6 +15,7 @@ export default function (component) {
     .then((response) => {
       // Reloading would hide a refusal: say it where the element stands.
       if (!response.ok) throw new Error(`The app refused this (${response.status}).`);
+      globalThis.__byokReloading = true; // this tab hears its own message, and must not reload a second time
       new BroadcastChannel("byok-session").postMessage("changed");
       location.reload();
     })

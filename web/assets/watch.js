@@ -10,13 +10,14 @@ export default function (component) {
     } catch {
       return; // the app is away for a moment; the next look will tell
     }
+    if (globalThis.__byokReloading) return;
     const last = Number(sessionStorage.getItem("byok-reloaded") ?? 0);
     if (Date.now() - last < 5000) return; // never in a circle
     sessionStorage.setItem("byok-reloaded", String(Date.now()));
     location.reload();
   };
   const channel = new BroadcastChannel("byok-session");
-  channel.onmessage = () => location.reload();
+  channel.onmessage = () => globalThis.__byokReloading || location.reload();
   document.addEventListener("visibilitychange", look);
   look();
   return () => {
