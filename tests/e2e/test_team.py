@@ -76,11 +76,14 @@ def card(page: Page, username: str) -> Page:
     return page.locator("[class*=st-key-person-]").filter(has_text=username)  # type: ignore[return-value]
 
 
-def enter(page: Page, server: Server, username: str, password: str) -> None:
-    page.goto(server.url)
-    page.get_by_label("Username").fill(username)
-    page.get_by_role("textbox", name="Password").fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+def enter(page: Page, server: Server, username: str, password: str) -> Page:
+    """Signs in by the form, in a new tab: one whose session has just ended may be loading itself again."""
+    fresh = page.context.new_page()
+    fresh.goto(server.url)
+    fresh.get_by_label("Username").fill(username)
+    fresh.get_by_role("textbox", name="Password").fill(password)
+    fresh.get_by_role("button", name="Sign in", exact=True).click()
+    return fresh
 
 
 def test_an_invited_person_chooses_a_password_by_a_link_that_works_once_and_is_out_when_disabled(
@@ -110,7 +113,7 @@ def test_an_invited_person_chooses_a_password_by_a_link_that_works_once_and_is_o
     expect(other.get_by_role("heading", name="This link does not work")).to_be_visible()
     expect(other.get_by_text("Ask an admin of your company for a new one.")).to_be_visible()
     other.get_by_role("button", name="Go to the sign-in page").click()
-    enter(other, server, "zoe", NEW)
+    other = enter(other, server, "zoe", NEW)
     expect(other.get_by_role("button", name="Sign out")).to_be_visible()
     # Disabled: out at the next click.
     page.reload()
@@ -119,7 +122,7 @@ def test_an_invited_person_chooses_a_password_by_a_link_that_works_once_and_is_o
     expect(card(page, "zoe").get_by_text("Disabled")).to_be_visible()
     other.get_by_test_id("stSidebarNav").get_by_role("link", name="Usage").click()
     expect(other.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
-    enter(other, server, "zoe", NEW)
+    other = enter(other, server, "zoe", NEW)
     expect(other.get_by_text("That username and password do not belong together.")).to_be_visible()
 
 
@@ -136,7 +139,7 @@ def test_a_reset_ends_the_sessions_and_the_password_and_the_link_sets_another(
     path = shown_link(page)
     other.reload()
     expect(other.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
-    enter(other, server, "yan", NEW)
+    other = enter(other, server, "yan", NEW)
     expect(other.get_by_text("That username and password do not belong together.")).to_be_visible()
     other.goto(server.url + path)
     expect(other.get_by_text("choose a new password for your account at Northwind Labs")).to_be_visible()
@@ -147,7 +150,7 @@ def test_a_reset_ends_the_sessions_and_the_password_and_the_link_sets_another(
 def test_changing_the_password_signs_out_everywhere_else_and_goes_on_here(
     page: Page, context: BrowserContext, other: Page, server: Server
 ) -> None:
-    enter(other, server, "max", PASSWORD)
+    other = enter(other, server, "max", PASSWORD)
     expect(other.get_by_role("button", name="Sign out")).to_be_visible()
     sign_in(page, server, MAX)
     before = {cookie["name"]: cookie["value"] for cookie in context.cookies()}["byok_session"]
@@ -170,9 +173,9 @@ def test_changing_the_password_signs_out_everywhere_else_and_goes_on_here(
     assert after != before
     other.get_by_test_id("stSidebarNav").get_by_role("link", name="Usage").click()
     expect(other.get_by_role("button", name="Continue as Ada - Pro admin")).to_be_visible()
-    enter(other, server, "max", PASSWORD)
+    other = enter(other, server, "max", PASSWORD)
     expect(other.get_by_text("That username and password do not belong together.")).to_be_visible()
-    enter(other, server, "max", NEW)
+    other = enter(other, server, "max", NEW)
     expect(other.get_by_role("button", name="Sign out")).to_be_visible()
 
 
