@@ -10,10 +10,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote, quote_plus
+
+from tests.loopback_server import LoopbackServer, QuietHandler
 
 LOGGERS = ("", "httpx", "httpcore", "sqlalchemy", "streamlit", "alembic", "asyncio", "byok", "web")
 
@@ -102,22 +102,23 @@ def told(error: BaseException | None) -> str:
     return "\n".join(words)
 
 
-class Nest(ThreadingHTTPServer):
+class Nest(LoopbackServer):
     """A provider on loopback that repeats the key it was sent, in the body and in headers, in the way of `failure`."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.failure = "none"
         self.let_go = threading.Event()
         self.asked: list[str] = []
         self.keys: set[str] = set()
-        self.origin = f"http://127.0.0.1:{self.server_port}"
         self.elsewhere = ""
 
+    def release(self) -> None:
+        """Whatever still waits."""
+        self.let_go.set()
 
-class _Handler(BaseHTTPRequestHandler):
+
+class _Handler(QuietHandler):
     def do_GET(self) -> None:
         self._serve()
 
@@ -148,9 +149,6 @@ class _Handler(BaseHTTPRequestHandler):
         words = f"Incorrect API key provided: {self.key} ({self.key.encode().hex()}, {quote(self.key, safe='')})."
         named = {"message": words, "type": self.key, "code": "invalid_api_key" if status == 401 else self.key}
         self.say(status, json.dumps({"error": {**named, "param": self.key}, "request_id": self.key}))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing."""
 
 
 def _none(to: _Handler, _: Nest) -> None:
@@ -213,13 +211,5 @@ FAILURES: Mapping[str, Callable[[_Handler, Nest], None]] = MappingProxyType(
 @contextmanager
 def nest() -> Iterator[Nest]:
     """A running provider."""
-    server = Nest()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with Nest().running() as server:
         yield server
-    finally:
-        server.let_go.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

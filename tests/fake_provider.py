@@ -7,10 +7,11 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from byok.core.provider import Provider
+from tests.loopback_server import LoopbackServer, QuietHandler
 
 Script = Callable[["Exchange"], None]
 
@@ -88,7 +89,7 @@ class FakeProvider:
         self.hung_up = threading.Event()
         fake = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 key = self.headers.get("authorization", "").removeprefix("Bearer ")
                 rows = [{"id": one, "object": "model", "name": fake.names.get(one, one)} for one in fake.models]
@@ -96,11 +97,7 @@ class FakeProvider:
                 if fake.refused is not None:
                     said = {"error": {"message": fake.refused}}
                 body = json.dumps(said).replace("{key}", json.dumps(key)[1:-1]).encode()
-                self.send_response(200 if fake.refused is None else 401)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.send(200 if fake.refused is None else 401, body)
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -111,32 +108,18 @@ class FakeProvider:
                 except (HungUpError, ConnectionError):
                     fake.hung_up.set()
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-                """Says nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.server = LoopbackServer(Handler)
+        self.base_url = f"{self.server.origin}/v1"
         row = {"name": "Fake AI", "private_network": True, "stream_usage": "include_usage"} | habits
         self.provider = Provider(id=id, base_url=self.base_url, **row)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends the server."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @contextmanager
 def fake_provider(**row: Any) -> Iterator[FakeProvider]:
     """A running server."""
-    server = FakeProvider(**row)
-    try:
-        yield server
-    finally:
-        server.close()
+    fake = FakeProvider(**row)
+    with fake.server.running():
+        yield fake
 
 
 def answer(text: str) -> Script:

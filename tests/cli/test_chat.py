@@ -103,7 +103,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(byok: Byok, acme: str, pr
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    provider.release.set()
+    provider.let_go.set()
     assert process.wait(timeout=20) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
@@ -111,7 +111,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(byok: Byok, acme: str, pr
 
 def _midway(company: str, provider: Loopback) -> subprocess.Popen[bytes]:
     """A `byok chat` whose first letter has just arrived, and whose provider says no more for now."""
-    provider.release.clear()
+    provider.let_go.clear()
     code = "from byok.cli.main import main; main()"
     command = [sys.executable, "-c", code, "chat", "--company", company, "--model", "byok:loop/small", "Hi"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, bufsize=0)

@@ -8,31 +8,33 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.loopback_server import LoopbackServer, QuietHandler
 from tests.providers.answers import Request
 from tests.providers.behaviour import Behaviour
 
 
-class ProviderServer(ThreadingHTTPServer):
+class ProviderServer(LoopbackServer):
     """A provider that listens. `requests` are all that arrived."""
 
-    daemon_threads = True
-
     def __init__(self, behaviour: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.behaviour = behaviour
         self.requests: list[Request] = []
         self.let_go = threading.Event()
-        self.base_url = f"http://127.0.0.1:{self.server_port}{behaviour.base}"
+        self.base_url = self.origin + behaviour.base
+
+    def release(self) -> None:
+        """Whatever still waits."""
+        self.let_go.set()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -66,20 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer.body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing."""
-
 
 @contextmanager
 def serving(behaviour: Behaviour) -> Iterator[ProviderServer]:
     """The behaviour on a socket."""
-    server = ProviderServer(behaviour)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with ProviderServer(behaviour).running() as server:
         yield server
-    finally:
-        server.let_go.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
+
+from tests.loopback_server import LoopbackServer, QuietHandler
 
 # Without a number: by Markdown a browser fetches nothing of it, or only after a click.
 # `{u}` is an address at the collector.
@@ -77,21 +78,15 @@ SILENT = frozenset({*_LINKS[:7], *(one for one in _LINKS if "preconnect" in one 
 EVERY = tuple((kind, payload) for kind, payloads in KINDS.items() for payload in payloads)
 
 
-class Collector(ThreadingHTTPServer):
+class Collector(LoopbackServer):
     """Hears every connection. `heard` are the paths that were asked for; `opened` counts connections, asked or not."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.heard: list[str] = []
         self.opened = 0
         self.first = threading.Event()  # is set by the first connection
         self.pages: dict[str, bytes] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def get_request(self) -> tuple[Any, Any]:
         """Counts a connection before anything is read from it: a preconnect asks for nothing."""
@@ -100,38 +95,24 @@ class Collector(ThreadingHTTPServer):
         return super().get_request()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
+    server: Collector
+
     def do_GET(self) -> None:
-        collector = self.server
-        assert isinstance(collector, Collector)
-        body = collector.pages.get(self.path)
+        body = self.server.pages.get(self.path)
         if body is None:
-            collector.heard.append(self.path)
-        self.send_response(200 if body else 404)
-        self.send_header("content-type", "text/html" if body else "text/plain")
-        self.send_header("content-length", str(len(body or b"")))
-        self.send_header("access-control-allow-origin", "*")
-        self.end_headers()
-        self.wfile.write(body or b"")
+            self.server.heard.append(self.path)
+        kind = "text/html" if body else "text/plain"
+        self.send(200 if body else 404, body or b"", kind=kind, access_control_allow_origin="*")
 
-    do_POST = do_HEAD = do_GET  # noqa: N815 - the base class names them so
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing."""
+    do_POST = do_HEAD = do_GET
 
 
 @contextmanager
 def collector() -> Iterator[Collector]:
     """A running one."""
-    server = Collector()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with Collector().running() as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass

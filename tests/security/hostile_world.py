@@ -81,7 +81,7 @@ def hostile_world(folder: Path, seeded: Path, *, each: int) -> Iterator[HostileW
         overlay = folder / "hostile.toml"
         overlay.write_text(OVERLAY.format(url=fake.base_url), "utf-8")
         server = make_server(shutil.copytree(seeded, folder / "home"), BYOK_PROVIDERS=str(overlay))
-        world = HostileWorld(server, fake, hears, Planted(hears.url, each))
+        world = HostileWorld(server, fake, hears, Planted(hears.origin, each))
         fake.script = world.answer
         bench = Workbench.open(settings_of(server.home, providers=overlay), what="command", trust=read_already())
         try:

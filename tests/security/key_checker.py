@@ -6,22 +6,20 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
 
+from tests.loopback_server import LoopbackServer, QuietHandler
 from tests.security.rotation_world import key_of
 
 
-class KeyChecker(ThreadingHTTPServer):
+class KeyChecker(LoopbackServer):
     """Answers the id of the row whose key was sent, where it is the right one; refuses otherwise."""
 
-    daemon_threads = True
     request_queue_size = 256
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.origin = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
         self.right, self.wrong, self._count = 0, 0, threading.Lock()
 
     def counted(self, *, right: bool) -> bool:
@@ -34,18 +32,18 @@ class KeyChecker(ThreadingHTTPServer):
         """A client that was killed: nobody else's business."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: KeyChecker
 
     def do_GET(self) -> None:
-        self._answer(200, json.dumps({"object": "list", "data": [{"id": "small", "object": "model"}]}))
+        self.send(200, json.dumps({"object": "list", "data": [{"id": "small", "object": "model"}]}).encode())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         asked = UUID(body["messages"][-1]["content"])
         wanted = f"Bearer {key_of(asked).get_secret_value()}"
         if not self.server.counted(right=self.headers.get("authorization") == wanted):
-            self._answer(401, json.dumps({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
+            self.send(401, json.dumps({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}).encode())
             return
         chunks: tuple[tuple[dict[str, str], str | None], ...] = (({"content": f"Yes, {asked}."}, None), ({}, "stop"))
         lines = [
@@ -54,29 +52,12 @@ class _Handler(BaseHTTPRequestHandler):
             )
             for delta, reason in chunks
         ]
-        self._answer(200, "".join(f"data: {line}\n\n" for line in (*lines, "[DONE]")), kind="text/event-stream")
-
-    def _answer(self, status: int, text: str, *, kind: str = "application/json") -> None:
-        data = text.encode()
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing."""
+        text = "".join(f"data: {line}\n\n" for line in (*lines, "[DONE]"))
+        self.send(200, text.encode(), kind="text/event-stream")
 
 
 @contextmanager
 def key_checker() -> Iterator[KeyChecker]:
     """A running one."""
-    server = KeyChecker()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with KeyChecker().running() as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

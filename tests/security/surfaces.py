@@ -46,7 +46,7 @@ class Eye:
             settled(self.page)
         self.page.evaluate(IDLE)
         self.seen += self.page.evaluate(EVERYTHING)
-        self.stray += self.page.evaluate(STRAY_LINKS, self.world.collector.url)
+        self.stray += self.page.evaluate(STRAY_LINKS, self.world.collector.origin)
         self.stopped += self.page.evaluate("globalThis.stopped.splice(0)")
 
     def visit(self, path: str) -> None:

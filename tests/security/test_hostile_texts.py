@@ -71,12 +71,12 @@ def test_no_text_calls_home_from_where_it_is_read(
     SURFACES[surface](eye)
     page.remove_listener("request", note)
     for text in world.texts[surface]:
-        (path,) = {f"/{one}" for one in re.findall(rf"{re.escape(world.collector.url)}/(\d{{4}})", text)}
+        (path,) = {f"/{one}" for one in re.findall(rf"{re.escape(world.collector.origin)}/(\d{{4}})", text)}
         tally.tried()
-        assert f"{world.collector.url}{path}" in eye.seen, f"{text!r} was never on the screen"
+        assert f"{world.collector.origin}{path}" in eye.seen, f"{text!r} was never on the screen"
     for url in asked:
-        if url.startswith(world.collector.url):
-            tally.leaked(f"asked for: {world.planted.where[url.removeprefix(world.collector.url)]}")
+        if url.startswith(world.collector.origin):
+            tally.leaked(f"asked for: {world.planted.where[url.removeprefix(world.collector.origin)]}")
     for what, found in (("held back by the policy alone", eye.stopped), ("a link without rel", eye.stray)):
         for one in found:
             tally.leaked(f"{what}: {one}")
@@ -91,9 +91,9 @@ def test_the_collector_hears_each_of_them_from_a_page_that_takes_no_care(browser
         page = context.new_page()
         for number, payload in enumerate(payload for _, payload in EVERY if payload not in SILENT):
             with collector() as hears:
-                html = careless.render(payload.format(u=f"{hears.url}/beacon"))
+                html = careless.render(payload.format(u=f"{hears.origin}/beacon"))
                 serves.pages[f"/{number}"] = f"<!DOCTYPE html><body>{html}</body>".encode()
-                page.goto(f"{serves.url}/{number}", wait_until="commit")
+                page.goto(f"{serves.origin}/{number}", wait_until="commit")
                 if not hears.first.wait(10):
                     unheard.append(payload)
     assert unheard == []
