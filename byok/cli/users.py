@@ -30,10 +30,7 @@ def add(username: str, slug: str, name: str | None, role: Role, as_json: bool) -
         person = bench.accounts.add_person(
             company=slug, username=username, name=name or username, role=role, password=password
         )
-    if as_json:
-        echo_json(_json(person))
-    else:
-        click.echo(f"Added: {person.username}, {person.role} of {slug}.")
+    _tell(person, f"Added: {person.username}, {person.role} of {slug}.", as_json=as_json)
 
 
 @user.command("list")
@@ -60,10 +57,7 @@ def disable(username: str, as_json: bool) -> None:
     """Shut a person out: every session ends at once."""
     with workbench() as bench:
         person = bench.accounts.disable(username)
-    if as_json:
-        echo_json(_json(person))
-    else:
-        click.echo(f"Disabled: {person.username}.")
+    _tell(person, f"Disabled: {person.username}.", as_json=as_json)
 
 
 @user.command()
@@ -73,10 +67,7 @@ def enable(username: str, as_json: bool) -> None:
     """Let a disabled person sign in again."""
     with workbench() as bench:
         person = bench.accounts.enable(username)
-    if as_json:
-        echo_json(_json(person))
-    else:
-        click.echo(f"Enabled: {person.username}.")
+    _tell(person, f"Enabled: {person.username}.", as_json=as_json)
 
 
 @user.command()
@@ -87,10 +78,7 @@ def role(username: str, role: Role, as_json: bool) -> None:
     """Make a person admin or member, from the next click on."""
     with workbench() as bench:
         person = bench.accounts.set_role(username, role)
-    if as_json:
-        echo_json(_json(person))
-    else:
-        click.echo(f"Now {person.role}: {person.username}.")
+    _tell(person, f"Now {person.role}: {person.username}.", as_json=as_json)
 
 
 @user.command()
@@ -107,6 +95,14 @@ def reset(username: str, url: str, as_json: bool) -> None:
     else:
         click.echo(address)
         click.echo(f"Send it to {person.username}: it works once, until {day_and_time(link.expires_at)}.", err=True)
+
+
+def _tell(person: PersonView, done: str, *, as_json: bool) -> None:
+    """The person, or the line that says what was done."""
+    if as_json:
+        echo_json(_json(person))
+    else:
+        click.echo(done)
 
 
 def _json(person: PersonView) -> dict[str, Any]:
