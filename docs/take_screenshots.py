@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.e2e.conftest import FLAGS, HOW, Server, find_chromium, make_server, settled, sign_in  # noqa: E402
 from tests.e2e.steps import add_column, ask, choose  # noqa: E402
+from tests.e2e.team_page import choose_password, invited  # noqa: E402
 from tests.e2e.usage_page import figure, split_by  # noqa: E402
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
@@ -73,6 +74,38 @@ def walk_usage(page: Page, server: Server, shoot: Callable[[str], None]) -> None
     shoot("usage-days")
 
 
+def walk_team(page: Page, server: Server, shoot: Callable[[str], None], username: str) -> None:
+    """The people, an invitation and the page behind its link, a change of the password, and the audit log."""
+    page.goto(f"{server.url}/team")
+    link = invited(page, username.title(), username)
+    shoot("team")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    page.get_by_role("dialog").wait_for()
+    shoot("team-invite")
+    page.goto(f"{server.url}/audit-log")
+    shoot("audit-log")
+    page.goto(f"{server.url}/?invite=no-such-link")
+    shoot("join-signed-in")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="This link does not work").wait_for()
+    shoot("join-no-link")
+    page.goto(server.url + link)
+    page.get_by_role("heading", name="Choose your password").wait_for()
+    shoot("join")
+    choose_password(page, "too short")
+    page.get_by_text("A password needs at least").wait_for()
+    shoot("join-refused")
+    choose_password(page, "nine tin whistles")
+    page.get_by_role("button", name="Sign out").wait_for()
+    if (sidebar := page.get_by_test_id("stExpandSidebarButton")).is_visible():
+        sidebar.click()
+    page.get_by_role("button", name="Change password").click()
+    page.get_by_role("dialog").wait_for()
+    shoot("change-password")
+    page.goto(f"{server.url}/team")
+    shoot("team-member")
+
+
 def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, *, first: bool) -> None:
     """One walk through the pages in one size and theme."""
     width, height = SIZES[size]
@@ -112,6 +145,7 @@ def tour(browser: Browser, server: Server, folder: Path, size: str, theme: str, 
     page.get_by_role("button", name="Add Key").click()
     page.get_by_role("dialog").wait_for()
     shoot("add-key")
+    walk_team(page, server, shoot, f"zoe-{size}-{theme}")
     context.close()
 
 

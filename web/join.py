@@ -56,7 +56,7 @@ def _choose(token: str) -> None:
     with st.form("join", clear_on_submit=True, border=True):
         # Its name is read by password managers: they keep the two together.
         st.text_input("Username", value=found.username, disabled=True)
-        new = st.text_input("New password", type="password", autocomplete="new-password", help=RULES)
+        new = st.text_input("New password", type="password", autocomplete="new-password")
         again = st.text_input("New password again", type="password", autocomplete="new-password")
         st.caption(RULES)
         if not st.form_submit_button("Set the password and sign in", type="primary", icon=":material/login:"):

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import ROOT, Server, make_server, profile, settled, sign_in, tab
 from tests.e2e.steps import go
+from tests.e2e.team_page import card, choose_password, invited, shown_link
 from tests.e2e.test_accessibility import bad
 from tests.seeded import PASSWORD
 
@@ -42,38 +42,6 @@ def other(browser: Browser) -> Iterator[Page]:
 def byok(server: Server, *arguments: str) -> None:
     code = "from byok.cli.main import main; main()"
     subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, env=server.env, check=True, timeout=60)
-
-
-def invited(page: Page, name: str, username: str, role: str = "Member") -> str:
-    """Invites somebody on the Team page; the path and query of the link."""
-    page.get_by_role("button", name="Invite", exact=True).click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name", exact=True).fill(name)
-    dialog.get_by_label("Username").fill(username)
-    dialog.get_by_text(role, exact=True).click()
-    dialog.get_by_role("button", name="Make the link").click()
-    return shown_link(page)
-
-
-def shown_link(page: Page) -> str:
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("not shown again")).to_be_visible()
-    expect(dialog.locator("code").filter(has_text="invite=")).to_be_visible()
-    link = urlsplit(dialog.locator("code").filter(has_text="invite=").inner_text().replace("\n", ""))
-    dialog.get_by_role("button", name="Close").click()
-    expect(dialog).to_be_hidden()
-    settled(page)
-    return f"/?{link.query}"
-
-
-def choose_password(page: Page, text: str, again: str | None = None) -> None:
-    page.get_by_role("textbox", name="New password", exact=True).fill(text)
-    page.get_by_role("textbox", name="New password again").fill(text if again is None else again)
-    page.get_by_role("button", name="Set the password and sign in").click()
-
-
-def card(page: Page, username: str) -> Page:
-    return page.locator("[class*=st-key-person-]").filter(has_text=username)  # type: ignore[return-value]
 
 
 def enter(page: Page, server: Server, username: str, password: str) -> Page:
