@@ -12,7 +12,7 @@ from byok.services.audit import MOST, PAGE, Choices, Verified
 from byok.services.audit_rows import Wanted, Who
 from byok.services.sessions import Identity
 from web import audit_table, formats, parts
-from web.house import signed_in, workbench
+from web.house import signed_in, while_signed_in, workbench
 
 ALL_TIME, CUSTOM = "All time", "From … to …"
 LAST = {"Today": 1, **{f"Last {count} days": count for count in (7, 30, 90)}}
@@ -128,7 +128,7 @@ def _entries(who: Identity, wanted: Wanted) -> None:
         if found.rows:
             st.download_button(
                 "Download CSV",
-                lambda: workbench().audit.csv(who.actor, wanted),
+                while_signed_in(lambda: workbench().audit.csv(who.actor, wanted)),
                 file_name=f"audit-{who.company_slug}-{day_of(workbench().clock())}.csv",
                 mime="text/csv",
                 help=f"All entries that are chosen, the newest {formats.count(MOST)} at most.",

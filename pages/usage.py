@@ -11,7 +11,7 @@ from byok.services.sessions import Identity
 from byok.services.usage_csv import table_csv
 from byok.services.usage_table import UsageTable
 from web import elements, formats, navigation, parts, usage_stream
-from web.house import signed_in, workbench
+from web.house import signed_in, while_signed_in, workbench
 from web.usage import attempts, budgets, charts, elsewhere, meter, period, prices, table
 
 FIGURES, OPEN = "usage-figures", "usage-open"
@@ -31,19 +31,19 @@ def page() -> None:
         parts.error(problem)
         return
     st.caption(f"Billed directly by the provider. {parts.NO_MARKUP}")
-    _figures(who, chosen)
+    _figures(chosen)
     budgets.draw(who)
     prices.draw(who)
     wanted = attempts.opened(st.session_state.pop(OPEN, None))
     if wanted is not None:
         st.session_state.pop("attempts-shown", None)
-        attempts.show(who, chosen, *wanted)
+        attempts.show(chosen, *wanted)
 
 
 @st.fragment(key=FIGURES)
-def _figures(who: Identity, chosen: Period) -> None:
+def _figures(chosen: Period) -> None:
     """What changes as answers end: drawn again by itself, without the rest of the page."""
-    usage = workbench().usage
+    who, usage = signed_in(seen=False), workbench().usage
     version = usage.version(who.actor)  # before the figures: what comes between is told once more
     place = st.container()
     rows, split = period.rows_and_split()
@@ -62,15 +62,15 @@ def _figures(who: Identity, chosen: Period) -> None:
         providers = found if rows == "provider" else usage.table(who.actor, chosen)
         st.html(charts.html(usage.steps(who.actor, chosen, by=by), providers, a=by))
         if found.total.answers:
-            _elsewhere(who, found)
+            _elsewhere(found)
     # The card in the sidebar says what is left as well.
     elements.when_usage_changes(usage_stream.address(version), on_changed=lambda: st.rerun([FIGURES, navigation.LEFT]))
 
 
 @st.fragment
-def _elsewhere(who: Identity, found: UsageTable) -> None:
+def _elsewhere(found: UsageTable) -> None:
     """Another choice of models draws nothing else again."""
-    elsewhere.draw(who, found)
+    elsewhere.draw(signed_in(seen=False), found)
 
 
 def _head(who: Identity, found: UsageTable) -> None:
@@ -103,7 +103,7 @@ def _table(who: Identity, chosen: Period, found: UsageTable) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download CSV",
-            lambda: table_csv(found),
+            while_signed_in(lambda: table_csv(found)),
             file_name=f"usage-{name}",
             mime="text/csv",
             icon=":material/download:",
@@ -111,7 +111,7 @@ def _table(who: Identity, chosen: Period, found: UsageTable) -> None:
         )
         st.download_button(
             "All attempts as CSV",
-            lambda: workbench().usage.attempts_csv(who.actor, chosen, limit=attempts.MOST)[0],
+            while_signed_in(lambda: workbench().usage.attempts_csv(who.actor, chosen, limit=attempts.MOST)[0]),
             file_name=f"attempts-{name}",
             mime="text/csv",
             help=attempts.NEWEST if found.total.byok.attempts + found.total.plan.attempts > attempts.MOST else None,

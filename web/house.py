@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from byok.ground.errors import NotSignedInError
 from byok.process import Workbench
 from byok.services.sessions import Identity
 
@@ -67,16 +68,38 @@ def workbench() -> Workbench:
     return house().workbench
 
 
-def identity() -> Identity | None:
-    """Who is signed in, read from the database at each call; None where nobody is."""
+def identity(*, seen: bool = True) -> Identity | None:
+    """Who is signed in, read from the database at each call; None where nobody is.
+
+    Args:
+        seen: whether a person's click asks, which keeps the session from falling silent.
+    """
     token = house().token()
-    return house().workbench.sessions.whois(token, address=house().address()) if token else None
+    return house().workbench.sessions.whois(token, address=house().address(), seen=seen) if token else None
 
 
-def signed_in() -> Identity:
-    """Who is signed in. A page's first line: without a session the page ends here, whatever led to it."""
-    who = identity()
+def signed_in(*, seen: bool = True) -> Identity:
+    """Who is signed in. The first line of a page, and of what runs without it: a fragment or dialog that reads data.
+
+    Without a session it ends there, whatever led to it.
+
+    Args:
+        seen: see `identity`; False for what is drawn anew by itself.
+    """
+    who = identity(seen=seen)
     if who is None:
         st.info("You are signed out.", icon=":material/lock:")
         st.stop()
     return who
+
+
+def while_signed_in(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """What makes a file at a click on its button; refuses where the session that the button was drawn for has ended."""
+    token = house().token()
+
+    def made() -> bytes:
+        if token is None or not workbench().sessions.lasts(token):
+            raise NotSignedInError("You are signed out.")
+        return make()
+
+    return made

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from byok.ground import request_ids
 from byok.services.sessions import Identity
 from web import door, elements, join, own_password, parts
-from web.house import identity, workbench
+from web.house import identity, signed_in, workbench
 
 LEFT = "plan-left"
 """The part of the card that says what is left: a page can let it be drawn again by itself."""
@@ -73,7 +73,7 @@ def _account(who: Identity, card: DeltaGenerator) -> None:
         sample = " :gray-badge[Sample data]" if who.sample else ""
         st.markdown(f"**{parts.plain(who.company_name)}** :green-badge[{who.plan.name}]{sample}")
         st.caption(f"{parts.plain(who.name)} · {who.role}")
-        _left(who)
+        _left()
         if st.button("Change password", icon=":material/password:", width="stretch", key="change-password"):
             own_password.change()
         if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
@@ -81,7 +81,8 @@ def _account(who: Identity, card: DeltaGenerator) -> None:
 
 
 @st.fragment(key=LEFT)
-def _left(who: Identity) -> None:
+def _left() -> None:
+    who = signed_in(seen=False)
     allowance, used = workbench().usage.allowance(who.actor)
     share = min(1.0, used / allowance) if allowance else 1.0
     st.progress(share, text=f":small[{parts.plan_left(used, allowance)}]")

@@ -15,7 +15,7 @@ from byok.services.run_export import markdown, numbers_csv, run_file
 from byok.services.run_file import RunFile
 from byok.services.sessions import Identity
 from web import conversation_list, formats, parts
-from web.house import signed_in, workbench
+from web.house import signed_in, while_signed_in, workbench
 from web.playground import sending
 from web.playground.turns import BRANCH
 
@@ -69,7 +69,7 @@ def _export(thread: ThreadView, leaf: UUID | None) -> None:
     name = f"run-{thread.conversation.id}"
 
     def made(write: Callable[[RunFile], bytes]) -> Callable[[], bytes]:
-        return lambda: write(run_file(thread, at=utc_now(), through=leaf))
+        return while_signed_in(lambda: write(run_file(thread, at=utc_now(), through=leaf)))
 
     for label, write, ending, mime, icon in (
         ("Markdown, to read", markdown, "md", "text/markdown", "article"),

@@ -12,9 +12,8 @@ import streamlit as st
 from byok.ground.errors import ByokError
 from byok.services.attempts import AttemptView
 from byok.services.periods import Period
-from byok.services.sessions import Identity
 from web import formats, parts
-from web.house import workbench
+from web.house import signed_in, while_signed_in, workbench
 
 PAGE = 50
 MOST = 500_000
@@ -43,14 +42,15 @@ def opened(sent: str | None) -> tuple[str, dict[str, Any]] | None:
     return (name, where) if isinstance(name, str) and isinstance(where, dict) else None
 
 
-def show(who: Identity, period: Period, name: str, where: Mapping[str, Any]) -> None:
+def show(period: Period, name: str, where: Mapping[str, Any]) -> None:
     """Opens the dialog."""
     source = SOURCES.get(str(where.get("source")), "both")
     title = f"{TITLES.get(str(where.get('which')), 'Calls')}: {parts.plain(name)}, {source}"
-    st.dialog(title, width="large", icon=":material/list_alt:")(_draw)(who, period, dict(where))
+    st.dialog(title, width="large", icon=":material/list_alt:")(_draw)(period, dict(where))
 
 
-def _draw(who: Identity, period: Period, where: dict[str, Any]) -> None:
+def _draw(period: Period, where: dict[str, Any]) -> None:
+    who = signed_in()
     shown = st.session_state.get("attempts-shown", PAGE)
     try:
         found = workbench().usage.attempts(who.actor, period, where=where, limit=shown)
@@ -68,7 +68,7 @@ def _draw(who: Identity, period: Period, where: dict[str, Any]) -> None:
             st.rerun(scope="fragment")
         st.download_button(
             "Download CSV",
-            lambda: workbench().usage.attempts_csv(who.actor, period, where=where, limit=MOST)[0],
+            while_signed_in(lambda: workbench().usage.attempts_csv(who.actor, period, where=where, limit=MOST)[0]),
             file_name=f"attempts-{who.company_slug}-{period.label.replace(' ', '-')}.csv",
             mime="text/csv",
             icon=":material/download:",
