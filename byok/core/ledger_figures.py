@@ -40,6 +40,7 @@ class Figures:
         cost_pico: pico-dollars. `bound_pico`: the most that calls may cost of which no cost is known, as reserved.
         uncounted: answered attempts without token counts. `unpriced`: answered attempts without a price.
         unbounded: attempts that may have cost something, of which nothing is known.
+        known_in, known_out: attempts with such a count, errors among them: a provider may have worked for nothing.
         samples: the demo's.
         first_tokens: how many had their first text within each bucket of `core.first_tokens`.
     """
@@ -57,6 +58,8 @@ class Figures:
     uncounted: int = 0
     unpriced: int = 0
     unbounded: int = 0
+    known_in: int = 0
+    known_out: int = 0
     samples: int = 0
     first_tokens: tuple[int, ...] = EMPTY
 
@@ -69,6 +72,11 @@ class Figures:
     def attempts(self) -> int:
         """All attempts, open ones too."""
         return self.answered + self.errors + self.unanswered + self.open
+
+    @property
+    def lost_cost(self) -> bool:
+        """Whether a cost may be missing of which `unpriced` says nothing: of attempts that ended before any text."""
+        return self.unbounded > self.unpriced or (self.bound_pico > 0 and not self.unpriced)
 
     @property
     def ttft_ms(self) -> int | None:
@@ -149,7 +157,8 @@ def _figures(row: Sequence[Any]) -> Figures:
     """Of a row of sums, in the order of `FIGURES` and `BUCKETS`."""
     sums = [int(value) for value in row]  # PostgreSQL sums into decimals
     values = dict(zip(FIGURES, sums, strict=False))
-    known = {name: values[name] if values.pop(count) else None for name, count in UNKNOWN_WITHOUT.items()}
+    known = {name: values[name] if values[count] else None for name, count in UNKNOWN_WITHOUT.items()}
+    del values["priced"]
     return Figures(**cast("dict[str, Any]", values | known), first_tokens=tuple(sums[len(FIGURES) :]))
 
 

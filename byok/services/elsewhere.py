@@ -45,21 +45,19 @@ class Basket:
 
     Attributes:
         uncounted: those without token counts, which are in no estimate. `unpriced`: those that `real_pico` lacks.
-        tokens_in: of those that have counts.
+        at_least: whether `real_pico` lacks anything, be it of calls without an answer.
+        counted: calls with token counts, those among them that ended without any text. `tokens_in`: theirs.
         real_pico: what they really cost; of the plan, its messages at the plan's price. None where that is not known.
     """
 
     answers: int
     uncounted: int
     unpriced: int
+    at_least: bool
+    counted: int
     tokens_in: int
     tokens_out: int
     real_pico: int | None
-
-    @property
-    def counted(self) -> int:
-        """Answers with token counts."""
-        return self.answers - self.uncounted
 
     def compared(self, pico: int | None, *, missing: int = 0) -> tuple[str, Decimal] | None:
         """How much more or less than it really cost, in percent, and on which side of that the truth may lie.
@@ -70,9 +68,10 @@ class Basket:
         Returns:
             `=`, `≥` or `≤`, and the percentage; None where nothing can be compared.
         """
-        if pico is None or not self.real_pico:
+        lost = self.at_least and not self.unpriced
+        if pico is None or not self.real_pico or (missing > self.unpriced and lost):
             return None
-        side = "=" if missing == self.unpriced else "≥" if missing > self.unpriced else "≤"
+        side = "≥" if missing > self.unpriced else "≤" if missing < self.unpriced or lost else "="
         return side, Decimal(100 * (pico - self.real_pico)) / self.real_pico
 
 
@@ -150,8 +149,8 @@ class Elsewhere:
         own, plan = total.byok, total.plan
         message = grant.plan.message_pico
         baskets = (
-            _basket(own, real_pico=own.cost_pico, unpriced=own.unpriced),
-            _basket(plan, real_pico=None if message is None else message * plan.answered, unpriced=0),
+            _basket(own, real_pico=own.cost_pico, unpriced=own.unpriced, at_least=own.unpriced > 0 or own.lost_cost),
+            _basket(plan, real_pico=None if message is None else message * plan.answered, unpriced=0, at_least=False),
         )
         now, listed = self._clock(), self.models()
         chosen = [listed[one] for one in dict.fromkeys(models) if one in listed][:MOST]
@@ -208,11 +207,13 @@ def _model(provider: Provider, model: str) -> Model:
     return Model(f"{provider.id}/{model}", provider.name, model)
 
 
-def _basket(found: Figures, *, real_pico: int | None, unpriced: int) -> Basket:
+def _basket(found: Figures, *, real_pico: int | None, unpriced: int, at_least: bool) -> Basket:
     return Basket(
         answers=found.answered,
         uncounted=found.uncounted,
         unpriced=unpriced,
+        at_least=at_least,
+        counted=max(found.known_in, found.known_out),
         tokens_in=found.tokens_in or 0,
         tokens_out=found.tokens_out or 0,
         real_pico=real_pico,

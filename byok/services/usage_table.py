@@ -96,19 +96,23 @@ class UsageTable:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures should know, each in a sentence."""
         both = self.total.byok + self.total.plan
-        unpriced, priced = self.total.byok.unpriced, self.total.byok.cost_pico is not None
-        unpriced_so = "the cost is at least the total shown." if priced else "what it cost is not known here."
+        own, held = self.total.byok, ", but a plan message is held" if self.total.plan.open else ""
+        so = "the cost is at least the total shown." if own.cost_pico is not None else "what it cost is not known here."
         found = (
-            (unpriced, f"{many(unpriced, 'call')} unpriced: {unpriced_so}"),
+            (own.unpriced, f"{many(own.unpriced, 'call')} unpriced: {so}"),
             (
                 both.uncounted,
                 f"{many(both.uncounted, 'call')} without token counts: the tokens are at least those shown.",
             ),
             (
                 both.open,
-                f"{many(both.open, 'call')} still open: in no figure until it ends, but a plan message is held.",
+                f"{many(both.open, 'call')} still open: in no figure until it ends{held}.",
             ),
-            (both.unanswered, f"{many(both.unanswered, 'call')} stopped or cut off before any text: counted nowhere."),
+            (
+                both.unanswered,
+                f"{many(both.unanswered, 'call')} stopped or cut off before any text: neither answers nor errors.",
+            ),
+            (own.lost_cost, f"Calls that ended before any text may have been charged: {so}"),
         )
         return tuple(sentence for count, sentence in found if count)
 

@@ -128,8 +128,12 @@ def test_a_months_figures_keep_own_keys_and_plan_apart(any_db: Database) -> None
             uncounted=1,
             unpriced=1,
             unbounded=1,
+            known_in=2,
+            known_out=2,
         ),
-        ("fake", "plan"): Figures(answered=1, open=1, tokens_in=10, tokens_out=20, cost_pico=3_000),
+        ("fake", "plan"): Figures(
+            answered=1, open=1, tokens_in=10, tokens_out=20, cost_pico=3_000, known_in=1, known_out=1
+        ),
     }
     assert found["fake", "byok"].requests == 4
 

@@ -16,7 +16,7 @@ from byok.ground.clock import utc_now
 from byok.services.attempts import WHICH
 from tests.pages.front import Front, choose, strings, words
 from tests.web.test_usage_table import cells
-from web.usage import attempts
+from web.usage import attempts, elsewhere
 
 
 def metrics(tab: AppTest) -> dict[str, str]:
@@ -213,6 +213,25 @@ def test_the_same_tokens_elsewhere_begins_with_standard_models_and_those_used_mo
     picker.set_value(["anthropic/claude-haiku-4-5"]).run()
     assert "claude-haiku-4-5" in htmls(tab)
     assert "mistral-small-latest <small>" not in htmls(tab)
+
+
+def test_a_choice_of_models_is_still_there_after_days_without_any_answer(demo: Front) -> None:
+    tab = past(demo, "ada")
+    tab.multiselect(key="elsewhere").set_value(["anthropic/claude-haiku-4-5"]).run()
+    month = tab.selectbox(key="period")
+    before = month.value
+    month.select(month.options[0]).run()
+    assert "The same tokens elsewhere" not in words(tab)
+    tab.selectbox(key="period").select(before).run()
+    assert tab.multiselect(key="elsewhere").value == ["anthropic/claude-haiku-4-5"]
+
+
+def test_more_models_than_can_be_compared_at_once_are_cut_short(demo: Front) -> None:
+    tab = past(demo, "ada")
+    tab.session_state[elsewhere.KEPT] = list(demo.bench.elsewhere.models())[: elsewhere.MOST + 5]
+    tab.run()
+    assert not tab.exception
+    assert len(tab.multiselect(key="elsewhere").value) == elsewhere.MOST
 
 
 def test_an_unpriced_call_says_at_least_and_what_waits_is_named(own: Front) -> None:

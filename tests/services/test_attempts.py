@@ -76,6 +76,14 @@ def test_every_number_of_the_table_opens_as_many_attempts_as_it_counts(any_world
     assert checked > 200
 
 
+def test_the_attempts_behind_tokens_add_up_to_them_errors_that_used_some_among_them(world: UsageWorld) -> None:
+    world.add(tokens_out=100)
+    world.fail(tokens_in=1_000, tokens_out=4_000, cost_pico=10**10)  # its length was used up before any text
+    total = world.usage().table(world.ada, NOVEMBER).total.byok
+    opened = world.usage().attempts(world.ada, NOVEMBER, where={"source": "byok", "which": "settled"}).rows
+    assert total.tokens_out == sum(one.tokens_out or 0 for one in opened) == 4_100
+
+
 def test_another_companys_attempts_are_never_shown_not_even_by_their_names(world: UsageWorld) -> None:
     key_id, bot = new_id(), new_id()
     world.add(by=world.eve, key_id=key_id, chatbot_id=bot)

@@ -58,6 +58,23 @@ def test_a_price_that_grows_with_the_length_is_that_of_a_request_of_average_size
     assert compare(world, model).lines[0].own_pico == listed(world, model, 1_200_000, 300)
 
 
+def test_what_errors_used_is_priced_as_calls_of_their_own_and_not_as_part_of_the_answers(world: UsageWorld) -> None:
+    model = "gemini/gemini-2.5-pro"  # whose price grows with a request's length
+    world.add(tokens_in=150_000)
+    world.fail(tokens_in=150_000, tokens_out=100, cost_pico=10**9)
+    found = compare(world, model)
+    assert (found.own.answers, found.own.counted) == (1, 2)
+    assert found.lines[0].own_pico == 2 * listed(world, model, 150_000, 100)
+
+
+def test_a_call_stopped_before_any_text_makes_the_real_cost_at_least(world: UsageWorld) -> None:
+    world.add()
+    world.add(status="stopped", answered=False, tokens_in=None, tokens_out=None, cost_pico=None, ttft_ms=None)
+    found = compare(world, NANO)
+    assert (found.own.unpriced, found.own.at_least) == (0, True)
+    assert (found.own.compared(found.lines[0].own_pico) or "?")[0] == "≤"
+
+
 def test_the_difference_to_what_it_really_cost_is_in_percent(world: UsageWorld) -> None:
     world.add(cost_pico=listed(world, NANO, 1000, 100) * 4)
     world.add(cost_pico=0)

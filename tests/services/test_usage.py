@@ -167,7 +167,7 @@ def test_the_csv_says_what_the_table_says(one: TalkWorld) -> None:
     head, *lines = list(csv.reader(io.StringIO(table_csv(table).decode("utf-8-sig"))))
     assert (head[1], head[7]) == ("Row", "BYOK estimated cost (USD)")
     about = str(table.total.byok.ttft_ms)
-    figures = ["3", "2", "22", "14", "0.000000014000", "0", "1", about, "1", "11", "7", "0", "3"]
+    figures = ["3", "2", "22", "14", "0.000000014000", "no", "0", "1", about, "1", "11", "7", "0", "3"]
     assert lines == [[table.month, "Fake AI", "", *figures], [table.month, "Total", "", *figures]]
 
 

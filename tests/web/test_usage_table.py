@@ -69,13 +69,38 @@ def test_what_is_not_known_is_a_dash_and_what_lacks_prices_says_at_least() -> No
     assert two[4] == total[4] == "≥ $1.00"
 
 
+@pytest.mark.parametrize("lost", [{"unbounded": 1}, {"bound_pico": 5 * 10**9}])
+def test_a_call_that_may_have_been_charged_before_any_text_makes_the_cost_at_least(lost: dict[str, int]) -> None:
+    found = made(row(byok=replace(OWN, unanswered=1, **lost)))
+    assert cells(table.html(found))[0][4] == "≥ $1.00"
+    assert found.notes == (
+        "1 call stopped or cut off before any text: neither answers nor errors.",
+        "Calls that ended before any text may have been charged: the cost is at least the total shown.",
+    )
+
+
+def test_tokens_of_errors_alone_open_their_attempts_and_a_row_of_open_calls_opens_nothing() -> None:
+    failed = Figures(errors=2, tokens_in=50, tokens_out=8_000, cost_pico=10**11)
+    html = table.html(made(row(byok=failed, plan=NOTHING)))
+    assert '<button data-of="byok settled">8,000</button>' in html
+    waits = Figures(open=1, tokens_in=None, tokens_out=None, cost_pico=None)
+    assert "<button" not in table.html(made(row(byok=waits, plan=NOTHING)))
+
+
+def test_only_an_open_call_on_the_plan_is_said_to_hold_a_message() -> None:
+    waits = Figures(open=1, tokens_in=None, tokens_out=None, cost_pico=None)
+    (own,), (plan,) = (made(row(**{"byok": NOTHING, "plan": NOTHING, of: waits})).notes for of in ("byok", "plan"))
+    assert own == "1 call still open: in no figure until it ends."
+    assert plan == "1 call still open: in no figure until it ends, but a plan message is held."
+
+
 def test_every_number_opens_what_it_counts_and_zero_opens_nothing() -> None:
     html = table.html(made(row(where={"provider_id": "openai"}, plan=NOTHING)))
     drawn = Drawn(html)
     about = [json.loads(attributes["data-about"] or "") for tag, attributes in drawn.tags if "data-about" in attributes]
     assert about == [{"name": "OpenAI", "where": {"provider_id": "openai"}}, {"name": "Total", "where": {}}]
     of = [attributes["data-of"] for tag, attributes in drawn.tags if tag == "button"]
-    a_row = ["byok requests", "byok answered", "byok answered", "byok settled", "byok errors", "byok answered"]
+    a_row = ["byok requests", "byok settled", "byok settled", "byok settled", "byok errors", "byok answered"]
     assert of == [*a_row, "both answered"] * 2
 
 
@@ -187,6 +212,7 @@ def test_latency_says_the_median_and_nine_of_ten_of_each_provider_that_answered(
     [
         (40, 16, "at this pace about 80 by 30 Nov (UTC)"),
         (75, 16, "at this pace used up on 21 Nov, before 30 Nov (UTC)"),
+        (51, 16, "at this pace used up on 30 Nov (UTC)"),
         (100, 16, "used up; anew after 30 Nov (UTC)"),
         (3, 1, "the month has just begun; until 30 Nov (UTC)"),
     ],
@@ -196,8 +222,9 @@ def test_the_meter_says_where_the_month_leads(used: int, day: int, text: str) ->
 
 
 def basket(**more: object) -> Basket:
-    usual = {"answers": 4, "uncounted": 0, "unpriced": 0, "tokens_in": 1000, "tokens_out": 50, "real_pico": 10**12}
-    return Basket(**{**usual, **more})  # type: ignore[arg-type]
+    usual = {"answers": 4, "uncounted": 0, "unpriced": 0, "counted": 4, "tokens_in": 1000, "tokens_out": 50}
+    found = {**usual, "real_pico": 10**12, "at_least": bool(more.get("unpriced")), **more}
+    return Basket(**found)  # type: ignore[arg-type]
 
 
 def comparison(own: Basket, plan: Basket, *lines: Line, message: int | None = None) -> Comparison:
@@ -244,6 +271,21 @@ def test_what_is_missing_makes_estimates_at_least_and_differences_one_sided_and_
     assert "2 calls unpriced: what it really cost is at least that." in list(elsewhere.notes(found))
 
 
+def test_what_nobody_knows_is_not_said_to_be_at_least_that() -> None:
+    found = comparison(basket(unpriced=4, real_pico=None), basket(answers=0), ELSE)
+    assert compared(found)[0] == ["What it really cost", "—", ""]
+    assert "4 calls unpriced: what it cost is not known." in list(elsewhere.notes(found))
+
+
+def test_a_cost_that_lacks_calls_without_an_answer_makes_differences_one_sided() -> None:
+    found = comparison(basket(at_least=True), basket(answers=0), ELSE)
+    assert compared(found)[0] == ["What it really cost", "≥ $1.00", ""]
+    assert compared(found)[2] == ["x OpenAI", "≈ $2.00", "≤ +100 %"]
+    assert "may have been charged: what it really cost is at least that." in " ".join(elsewhere.notes(found))
+    neither = comparison(basket(at_least=True, uncounted=1), basket(answers=0), ELSE)
+    assert compared(neither)[2] == ["x OpenAI", "≥ $2.00", "—"]
+
+
 def test_models_names_are_escaped_in_the_comparison() -> None:
     line = Line(Model(HOSTILE, HOSTILE, HOSTILE), None, None)
     drawn = Drawn(elsewhere.html(comparison(basket(), basket(answers=0), line)))
@@ -271,3 +313,12 @@ def test_the_cost_of_the_plan_is_stacked_on_that_of_own_keys_where_a_message_has
     drawn = charts.html(steps, priced, a="day")
     assert "Estimated cost a day<" in drawn
     assert 'title="2026-11-01: Your keys: $1, Plan: $1"' in drawn
+
+
+def test_what_a_screen_reader_hears_of_a_cost_is_what_the_tile_says() -> None:
+    def heard(own: Figures) -> str:
+        drawn = charts.html([Step("2026-11-01", own, PLAN)], replace(made(row(byok=own)), message_pico=10**12), a="day")
+        return drawn.partition("Estimated cost a day, ")[2].partition('"')[0]
+
+    assert heard(replace(OWN, unpriced=1)) == "2026-11-01 to 2026-11-01: ≥ $1 your keys and $2 plan"
+    assert heard(replace(OWN, unpriced=4, cost_pico=None)).endswith("— your keys and $2 plan")

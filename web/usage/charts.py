@@ -34,12 +34,16 @@ def html(steps: Sequence[Step], table: UsageTable, *, a: str) -> str:
         tuple(_whole(one) for one in (step.byok.requests, step.plan.answered + step.plan.errors)) for step in steps
     ]
     costs = [_costs(step, table.message_pico) for step in steps]
-    answers = _stacked(f"Requests a {a}", steps, requests, formats.count, legend=SOURCES)
+    totals = [formats.count(sum(one[place][0] for one in requests)) for place in range(len(SOURCES))]
+    answers = _stacked(f"Requests a {a}", steps, requests, formats.count, legend=SOURCES, totals=totals)
     cost = ""
     if any(height for one in costs for height, _ in one):
         legend = SOURCES[: len(costs[0])]
         title = f"Estimated cost a {a}" if len(legend) > 1 else f"Estimated cost a {a}: your keys"
-        cost = _stacked(title, steps, costs, formats.exact, legend=legend)
+        own = table.total.byok
+        totals = [at_least(own) + formats.exact(own.cost_pico)]
+        totals += [formats.exact(sum(height for _, (height, _) in costs))] if len(legend) > 1 else []
+        cost = _stacked(title, steps, costs, formats.exact, legend=legend, totals=totals)
     return f'<div class="usage-charts">{answers}{cost}{_latency(table)}</div>'
 
 
@@ -63,12 +67,11 @@ def _stacked(
     write: Callable[[int], str],
     *,
     legend: Sequence[str],
+    totals: Sequence[str],
 ) -> str:
     heights = [[height for height, _ in one] for one in values]
     top = nice_top(max((sum(one) for one in heights), default=0))
-    total = " and ".join(
-        f"{write(sum(one[place] for one in heights))} {name.lower()}" for place, name in enumerate(legend)
-    )
+    total = " and ".join(f"{text} {name.lower()}" for text, name in zip(totals, legend, strict=True))
     marks = "".join(f'<li class="s{place}">{name}</li>' for place, name in enumerate(legend))
     bars = "".join(_bar(step, one, top, legend) for step, one in zip(steps, values, strict=True))
     axis = "".join(f"<span>{write(top * share // 2)}</span>" for share in (2, 1, 0))

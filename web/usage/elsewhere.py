@@ -14,7 +14,7 @@ from byok.services.usage_table import UsageTable, many
 from web import formats
 from web.house import workbench
 
-CHOSEN, TOUCHED = "elsewhere", "elsewhere-touched"
+CHOSEN, KEPT = "elsewhere", "elsewhere-kept"
 MOST = 20
 """Models side by side."""
 
@@ -23,15 +23,17 @@ def draw(who: Identity, table: UsageTable) -> None:
     """Draws the choice of models and the comparison with what the table says."""
     service = workbench().elsewhere
     models = service.models()
-    if not st.session_state.get(TOUCHED):  # until somebody chooses, each period suggests its own
-        st.session_state[CHOSEN] = service.suggested(who.actor, table.period)
+    # Until somebody chooses, each period suggests its own. Streamlit forgets a choice that is not on the screen.
+    kept = st.session_state.get(KEPT)
+    wanted = service.suggested(who.actor, table.period) if kept is None else [one for one in kept if one in models]
+    st.session_state[CHOSEN] = wanted[:MOST]
     st.subheader("The same tokens elsewhere", anchor=False)
     chosen = st.multiselect(
         "Models to compare with",
         list(models),
         format_func=lambda one: f"{models[one].provider} · {models[one].model}",
         key=CHOSEN,
-        on_change=_touched,
+        on_change=_keep,
         max_selections=MOST,
         placeholder="Type a model's name",
     )
@@ -40,8 +42,8 @@ def draw(who: Identity, table: UsageTable) -> None:
     st.caption("  \n".join(notes(found)))
 
 
-def _touched() -> None:
-    st.session_state[TOUCHED] = True
+def _keep() -> None:
+    st.session_state[KEPT] = list(st.session_state[CHOSEN])
 
 
 def html(found: Comparison) -> str:
@@ -88,7 +90,10 @@ def notes(found: Comparison) -> Iterable[str]:
     if uncounted:
         yield f"{many(uncounted, 'call')} without token counts left out: the estimates are at least those shown (≥)."
     if found.own.unpriced:
-        yield f"{many(found.own.unpriced, 'call')} unpriced: what it really cost is at least that."
+        so = "what it really cost is at least that" if found.own.real_pico is not None else "what it cost is not known"
+        yield f"{many(found.own.unpriced, 'call')} unpriced: {so}."
+    elif found.own.at_least:
+        yield "Calls that ended before any text may have been charged: what it really cost is at least that."
 
 
 def _size(basket: Basket) -> str:
@@ -99,7 +104,7 @@ def _size(basket: Basket) -> str:
 
 
 def _real(basket: Basket, there: bool) -> tuple[str, str] | None:
-    more = "≥ " if basket.unpriced and basket.real_pico is not None else ""
+    more = "≥ " if basket.at_least and basket.real_pico is not None else ""
     return (more + formats.dollars(basket.real_pico), "") if there else None
 
 

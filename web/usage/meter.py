@@ -28,5 +28,6 @@ def outlook(pace: Pace) -> str:
     if pace.projected is None:
         return f"the month has just begun; until {end} (UTC)"
     if pace.used_up_on is not None:
-        return f"at this pace used up on {pace.used_up_on:%d %b}, before {end} (UTC)"
+        early = "" if pace.used_up_on == pace.ends_on else f", before {end}"
+        return f"at this pace used up on {pace.used_up_on:%d %b}{early} (UTC)"
     return f"at this pace about {formats.count(pace.projected)} by {end} (UTC)"

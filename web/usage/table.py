@@ -18,16 +18,16 @@ Write = Callable[[Figures], str]
 # Heading, which attempts it opens, the number that decides whether there are any, and how it is written.
 OWN: tuple[tuple[str, str, Write], ...] = (
     ("Requests", "requests", lambda one: formats.count(one.requests)),
-    ("Tokens in", "answered", lambda one: formats.count(one.tokens_in)),
-    ("Tokens out", "answered", lambda one: formats.count(one.tokens_out)),
+    ("Tokens in", "settled", lambda one: formats.count(one.tokens_in)),
+    ("Tokens out", "settled", lambda one: formats.count(one.tokens_out)),
     ("Est. cost", "settled", lambda one: at_least(one) + formats.dollars(one.cost_pico)),
     ("Errors", "errors", lambda one: formats.count(one.errors)),
     ("First token", "answered", lambda one: about_ms(one.ttft_ms)),
 )
 PLAN: tuple[tuple[str, str, Write], ...] = (
     ("Messages", "answered", lambda one: formats.count(one.answered)),
-    ("Tokens in", "answered", lambda one: formats.count(one.tokens_in)),
-    ("Tokens out", "answered", lambda one: formats.count(one.tokens_out)),
+    ("Tokens in", "settled", lambda one: formats.count(one.tokens_in)),
+    ("Tokens out", "settled", lambda one: formats.count(one.tokens_out)),
     ("Errors", "errors", lambda one: formats.count(one.errors)),
 )
 MOST_PARTS = 2000
@@ -36,8 +36,8 @@ FIRST = {"provider_id": "Provider", "day": "Day (UTC)", "month": "Month (UTC)"}
 
 
 def at_least(one: Figures) -> str:
-    """`≥ ` where calls without a price are missing in a cost."""
-    return "≥ " if one.unpriced and one.cost_pico is not None else ""
+    """`≥ ` where calls without a price, or which may have been charged, are missing in a cost."""
+    return "≥ " if (one.unpriced or one.lost_cost) and one.cost_pico is not None else ""
 
 
 def about_ms(value: int | None) -> str:
@@ -93,7 +93,8 @@ def _row(row: UsageRow, name: str, *, kind: str = "") -> str:
 
 
 def _cell(source: str, which: str, one: Figures, write: Write) -> str:
-    count = {"errors": one.errors, "requests": one.requests, "answered": one.answered}.get(which, one.attempts)
+    settled = one.attempts - one.open
+    count = {"errors": one.errors, "requests": one.requests, "answered": one.answered, "settled": settled}[which]
     start = ' class="start"' if write in (OWN[0][2], PLAN[0][2]) else ""
     return f"<td{start}>{_number(write(one), source, which, count)}</td>"
 
