@@ -168,13 +168,19 @@ def within(first: date, last: date) -> tuple[sa.ColumnElement[bool], sa.ColumnEl
     return ATTEMPTS.c.reserved_at >= start, ATTEMPTS.c.reserved_at < end
 
 
-def changes(connection: sa.Connection, *, company_id: UUID, today: date) -> int:
-    """How many attempts of the last days were reserved or settled: it grows with each step of each of them."""
-    d, a = USAGE_DAY.c, ATTEMPTS.c
+def changes(connection: sa.Connection, *, company_id: UUID, today: date, person_id: UUID | None = None) -> int:
+    """How many attempts of the last days were reserved or settled: it grows with each step of each of them.
+
+    Args:
+        person_id: counts this person's alone.
+    """
+    d, a = (USAGE_DAY if person_id is None else USAGE_DETAIL).c, ATTEMPTS.c
     settled = sa.select(sa.func.coalesce(sa.func.sum(d.answered + d.errors + d.unanswered), 0)).where(
         d.company_id == company_id, d.day >= today - timedelta(days=2)
     )
     open_ones = sa.select(sa.func.count()).where(a.company_id == company_id, OPEN)
+    if person_id is not None:
+        settled, open_ones = settled.where(d.person_id == person_id), open_ones.where(a.person_id == person_id)
     done, still = connection.execute(sa.select(settled.scalar_subquery(), open_ones.scalar_subquery())).one()
     return 2 * int(done) + int(still)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from byok.core import ledger
 from byok.core.model_names import ModelName
 from byok.ground.clock import utc_now
 from byok.ground.ids import new_id
+from byok.services.access import Actor
 from tests.pages.front import Front, empty_house, front
 from web import usage_stream
 from web.house import COOKIE, house
@@ -45,17 +48,22 @@ def call(since: str, *, cookie: str = "") -> httpx.Response:
     return asyncio.run(ask())
 
 
+def reserve(connection: sa.Connection, actor: Actor, model: str = "byok:openai/gpt-5.4") -> UUID:
+    return ledger.reserve(
+        connection,
+        company_id=actor.company_id,
+        person_id=actor.person_id,
+        process_id=new_id(),
+        name=ModelName.parse(model),
+        at=utc_now(),
+        plan_messages=10_000,
+    )
+
+
 def book(house_front: Front, username: str) -> None:
-    """Reserves and settles an attempt of that person's company."""
+    """Reserves and settles an attempt of that person's."""
     with house_front.bench.db.write_core() as connection:
-        attempt_id = ledger.reserve(
-            connection,
-            company_id=house_front.actor(username).company_id,
-            process_id=new_id(),
-            name=ModelName.parse("byok:openai/gpt-5.4"),
-            at=utc_now(),
-            plan_messages=10,
-        )
+        attempt_id = reserve(connection, house_front.actor(username))
         ledger.settle(connection, attempt_id, ledger.Outcome("complete", answered=True), at=utc_now())
 
 
@@ -86,6 +94,27 @@ def test_a_page_that_is_behind_hears_the_version_at_once_and_again_at_each_chang
         await events.aclose()
 
     asyncio.run(read())
+
+
+def test_a_members_version_says_nothing_of_what_others_ask_over_the_companys_keys(house_front: Front) -> None:
+    usage, max_ = house_front.bench.usage, house_front.actor("max")
+    before = usage.version(max_)
+    book(house_front, "ada")
+    assert usage.version(max_) == before
+
+
+@pytest.mark.parametrize("model", ["byok:openai/gpt-5.4", "plan:local/smollm2-135m-instruct"])
+def test_each_step_of_a_members_own_question_is_a_change_even_where_a_message_is_given_back(
+    house_front: Front, model: str
+) -> None:
+    usage, max_, seen = house_front.bench.usage, house_front.actor("max"), []
+    seen.append(usage.version(max_))
+    with house_front.bench.db.write_core() as connection:
+        attempt_id = reserve(connection, max_, model)
+    seen.append(usage.version(max_))
+    with house_front.bench.db.write_core() as connection:
+        ledger.settle(connection, attempt_id, ledger.Outcome("error", answered=False), at=utc_now())
+    assert len({*seen, usage.version(max_)}) == 3
 
 
 def test_another_companys_answers_are_no_news(house_front: Front) -> None:

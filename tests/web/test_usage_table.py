@@ -69,9 +69,9 @@ def test_what_is_not_known_is_a_dash_and_what_lacks_prices_says_at_least() -> No
     assert two[4] == total[4] == "≥ $1.00"
 
 
-@pytest.mark.parametrize("lost", [{"unbounded": 1}, {"bound_pico": 5 * 10**9}])
-def test_a_call_that_may_have_been_charged_before_any_text_makes_the_cost_at_least(lost: dict[str, int]) -> None:
-    found = made(row(byok=replace(OWN, unanswered=1, **lost)))
+@pytest.mark.parametrize("lost", [replace(OWN, unbounded=1), replace(OWN, bound_pico=5 * 10**9)])
+def test_a_call_that_may_have_been_charged_before_any_text_makes_the_cost_at_least(lost: Figures) -> None:
+    found = made(row(byok=replace(lost, unanswered=1)))
     assert cells(table.html(found))[0][4] == "≥ $1.00"
     assert found.notes == (
         "1 call stopped or cut off before any text: neither answers nor errors.",
@@ -89,7 +89,7 @@ def test_tokens_of_errors_alone_open_their_attempts_and_a_row_of_open_calls_open
 
 def test_only_an_open_call_on_the_plan_is_said_to_hold_a_message() -> None:
     waits = Figures(open=1, tokens_in=None, tokens_out=None, cost_pico=None)
-    (own,), (plan,) = (made(row(**{"byok": NOTHING, "plan": NOTHING, of: waits})).notes for of in ("byok", "plan"))
+    (own,), (plan,) = made(row(byok=waits, plan=NOTHING)).notes, made(row(byok=NOTHING, plan=waits)).notes
     assert own == "1 call still open: in no figure until it ends."
     assert plan == "1 call still open: in no figure until it ends, but a plan message is held."
 
