@@ -170,10 +170,9 @@ class Usage:
             connection, grant = session.connection(), admit(session, actor, self._plans)
             company_id, person_id = grant.company.id, None if grant.is_admin else actor.person_id
             found = changes(connection, company_id=company_id, today=day_of(now), person_id=person_id)
-            if grant.is_admin:
-                return found
-            # Doubled: else a message that is given back would make up for the own step that gave it back.
-            return 2 * found + plan_used(connection, company_id=company_id, month=month_of(now))
+            used = 0 if grant.is_admin else plan_used(connection, company_id=company_id, month=month_of(now))
+        # Doubled: else a message that is given back would make up for the own step that gave it back.
+        return 2 * found + used
 
     @contextmanager
     def _attempts(
