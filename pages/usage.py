@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import streamlit as st
 
 from byok.ground.clock import day_of
@@ -15,6 +17,7 @@ from web.house import signed_in, while_signed_in, workbench
 from web.usage import attempts, budgets, charts, elsewhere, meter, period, prices, table
 
 FIGURES, OPEN = "usage-figures", "usage-open"
+LIVE = [FIGURES, budgets.SECTION, navigation.LEFT]  # the parts that follow answers as they end
 A_QUARTER = 92  # days: charts of more show months
 
 
@@ -31,9 +34,10 @@ def page() -> None:
         parts.error(problem)
         return
     st.caption(f"Billed directly by the provider. {parts.NO_MARKUP}")
-    _figures(chosen)
-    budgets.draw(who)
+    _figures(chosen, today)
+    budgets.draw()
     prices.draw(who)
+    budgets.dialog()
     wanted = attempts.opened(st.session_state.pop(OPEN, None))
     if wanted is not None:
         st.session_state.pop("attempts-shown", None)
@@ -41,9 +45,11 @@ def page() -> None:
 
 
 @st.fragment(key=FIGURES)
-def _figures(chosen: Period) -> None:
+def _figures(chosen: Period, today: date) -> None:
     """What changes as answers end: drawn again by itself, without the rest of the page."""
     who, usage = signed_in(seen=False), workbench().usage
+    if day_of(workbench().clock()) != today:
+        st.rerun()  # "Last 7 days" are others since midnight
     version = usage.version(who.actor)  # before the figures: what comes between is told once more
     place = st.container()
     rows, split = period.rows_and_split()
@@ -63,8 +69,7 @@ def _figures(chosen: Period) -> None:
         st.html(charts.html(usage.steps(who.actor, chosen, by=by), providers, a=by))
         if found.total.answers:
             _elsewhere(found)
-    # The card in the sidebar says what is left as well.
-    elements.when_usage_changes(usage_stream.address(version), on_changed=lambda: st.rerun([FIGURES, navigation.LEFT]))
+    elements.when_usage_changes(usage_stream.address(version), on_changed=lambda: st.rerun(LIVE))
 
 
 @st.fragment

@@ -6,6 +6,7 @@ Their scripts are files of this product; text that others wrote never becomes pa
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import streamlit as st
 
+from web.house import house
 from web.markdown import pygments_css, render
 
 ASSETS = Path(__file__).parent / "assets"
@@ -77,10 +79,14 @@ def post_and_reload(url: str, body: dict[str, str]) -> None:
 def watch_session(person_id: UUID | None) -> None:
     """Reloads this tab once somebody else is signed in, or nobody any more, whichever tab did it.
 
+    And lets the page be drawn anew once it is back at another process: that one knows none of its fragments, and would
+    leave each click in one without an answer.
+
     Args:
         person_id: for whom this page is drawn; None on the sign-in page.
     """
-    _watch(key="watch-session", height=1, data={"person": str(person_id) if person_id else None})
+    data = {"person": str(person_id) if person_id else None, "process": house().mark}
+    _watch(key="watch-session", height=1, data=data, on_back_change=lambda: None)
 
 
 def live_answer(answer_id: UUID, url: str, *, place: int, label: str, on_ended: Callable[[], None]) -> None:
@@ -117,7 +123,8 @@ def usage_table(html: str, *, on_open: Callable[[], None]) -> str | None:
 
 def when_usage_changes(url: str, *, on_changed: Callable[[], None]) -> None:
     """Shows nothing; lets the fragment that it stands in run again whenever the event stream says so."""
-    _changes(key="usage-changes", height=1, data={"url": url}, on_changed_change=on_changed)
+    data = {"url": url, "drawn": time.monotonic()}  # by which the script sees that it was heard
+    _changes(key="usage-changes", height=1, data=data, on_changed_change=on_changed)
 
 
 def finished_answer(answer_id: UUID, text: str, *, label: str) -> None:

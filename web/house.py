@@ -6,6 +6,7 @@ Pages reach identity and services through here and nowhere else, so that a test 
 from __future__ import annotations
 
 import functools
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -42,6 +43,7 @@ class House:
 
     Attributes:
         leaving: whether the process was told to stop.
+        mark: by which a tab that was cut off sees that another process answers it now.
         address: where a page run is asked from.
         place: the token of the browser that asks, empty where it has none; see `byok.services.throttle`.
     """
@@ -51,6 +53,7 @@ class House:
     leaving: bool = False
     address: Callable[[], str] = field(default=_address)
     place: Callable[[], str] = field(default=_place)
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from byok.services.throttle import KNOWN_FOR
-from web.house import COOKIE, PLACE, workbench
+from web.house import COOKIE, PLACE, house, workbench
 from web.own_routes import address_of, from_elsewhere, from_here, reader, refused
 
 BODY_LIMIT = 4096
@@ -54,12 +54,15 @@ async def open_session(request: Request) -> Response:
 
 
 async def whose_session(request: Request) -> Response:
-    """Who is behind the cookie now: `{"person": "<id>"}`, or null, by which a tab notices that it is out of date."""
+    """Who is behind the cookie now, and which process says so: `{"person": "<id>", "process": "..."}`; null for nobody.
+
+    By it a tab notices that it is out of date.
+    """
     if from_elsewhere(request):
         return refused()
     found = await reader(request)
     person = str(found[1].actor.person_id) if found else None
-    return JSONResponse({"person": person}, headers={"cache-control": "no-store"})
+    return JSONResponse({"person": person, "process": house().mark}, headers={"cache-control": "no-store"})
 
 
 async def close_session(request: Request) -> Response:

@@ -14,7 +14,8 @@ from tests.e2e.conftest import settled
 from tests.e2e.paced import Seen
 from tests.e2e.paced_app import PacedApp, paced_app
 from tests.e2e.slow_link import SlowLink
-from tests.e2e.steps import ask, column, ended, line_up
+from tests.e2e.steps import ask, choose, column, ended, go, line_up
+from tests.e2e.usage_page import Elsewhere, row, table
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -95,6 +96,26 @@ def test_a_link_that_is_mended_only_after_all_have_ended(page: Page, app: PacedA
         link.mend()
         whole(page, 60, 60, 60, 60)
         alive(page, app, "Mended late")
+
+
+def test_a_page_that_was_open_while_the_app_started_anew_follows_and_answers_clicks_again(
+    page: Page, app: PacedApp
+) -> None:
+    enter(page, app.server.url)
+    go(page, "Usage")
+    choose(page, "Period (UTC)", "Last 90 days")
+    expect(table(page)).to_be_visible()
+    page.evaluate("globalThis.__same = true")
+    app.server.stop()
+    expect(page.get_by_test_id("stApp")).not_to_have_attribute("data-test-connection-state", "CONNECTED")
+    app.server.start()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=60_000)
+    Elsewhere(app.server.home).book("byok:paced/anew", cost_pico=7 * 10**12)
+    expect(row(page, "Paced")).to_contain_text("$7.00", timeout=60_000)
+    settled(page)
+    page.get_by_role("radio", name="Days").or_(page.get_by_role("button", name="Days")).first.click()
+    expect(table(page)).to_contain_text("Day (UTC)")
+    assert page.evaluate("globalThis.__same") is True  # nor did it have to load itself anew
 
 
 def test_a_tab_that_slept_for_a_minute_while_answers_ended_is_whole_when_it_wakes(page: Page, app: PacedApp) -> None:

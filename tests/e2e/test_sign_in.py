@@ -115,17 +115,14 @@ def test_a_dialog_that_is_open_when_the_session_ends_changes_nothing_any_more(
     expect(page.get_by_text("Made after the end")).to_have_count(0)
 
 
-def test_a_page_that_is_open_when_the_session_ends_reads_nothing_any_more(
+def test_a_usage_page_that_is_open_when_the_session_ends_reads_nothing_any_more(
     page: Page, context: BrowserContext, server: Server
 ) -> None:
     sign_in(page, server, path="/usage?period=Last+90+days")
     expect(page.locator(".usage-table table")).to_be_visible()
     ended = context.request.post(server.url + "/app/sign-out", headers={"origin": server.url})
     assert ended.status == 204
-    page.get_by_role("button", name="All attempts as CSV").click()
-    expect(page.get_by_text("Failed to generate file for download")).to_be_visible()
-    page.get_by_role("radio", name="Days").or_(page.get_by_role("button", name="Days")).first.click()
-    expect(page.get_by_text("You are signed out.").first).to_be_visible()
+    expect(page.get_by_text("You are signed out.").first).to_be_visible(timeout=30_000)  # by itself, without a click
     expect(page.locator(".usage-table table")).to_have_count(0)
 
 

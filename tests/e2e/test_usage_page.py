@@ -146,6 +146,27 @@ def test_an_answer_in_another_tab_is_on_the_page_within_two_seconds_without_a_re
     expect(row(page, "after")).to_be_hidden()
 
 
+def test_a_budget_follows_answers_and_its_open_dialog_stays(page: Page, app: PacedApp) -> None:
+    page.get_by_role("button", name="Set budget").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("US dollars a month").fill("1000")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    spent = page.get_by_test_id("stProgress").filter(has_text="of $1,000.00")
+    expect(spent).to_be_visible()
+    before = spent.inner_text()
+    page.get_by_role("button", name="Edit").click()
+    expect(dialog.get_by_label("US dollars a month")).to_have_value("1000.00")
+    Elsewhere(app.server.home).book("byok:paced/dear", cost_pico=900 * 10**12)
+    expect(spent).not_to_have_text(before)
+    expect(page.get_by_text("80 % reached")).to_be_visible()
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    page.locator(".st-key-budget-drop-all button").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("No budget limits what own keys cost in a month.")).to_be_visible()
+
+
 def test_what_is_left_of_the_plan_is_the_same_in_the_sidebar_and_on_the_page_as_messages_are_used(
     page: Page, app: PacedApp
 ) -> None:

@@ -19,8 +19,9 @@ BOTH = """
 from web.house import signed_in
 from web.usage import budgets, prices
 
-budgets.draw(signed_in())
+budgets.draw()
 prices.draw(signed_in())
+budgets.dialog()
 """
 BUDGET_FORM = "from web.usage import budgets\nbudgets.form(None, 1)\n"
 PRICE_FORM = "from web.usage import prices\nprices.form(1)\n"

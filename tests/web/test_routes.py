@@ -19,7 +19,7 @@ from byok.ground.ids import new_id
 from byok.ground.tables import Answer, Conversation
 from tests.pages.front import Front, empty_house, front
 from web import session_routes, stream
-from web.house import COOKIE
+from web.house import COOKIE, house
 
 HERE = "http://127.0.0.1:8501"
 FOREIGN = [{}, {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "http://127.0.0.1:8502"}]
@@ -72,16 +72,16 @@ def test_a_ticket_opens_one_session_and_no_second(house_front: Front) -> None:
     assert (again.status_code, "set-cookie" in again.headers) == (403, False)
 
 
-def test_a_tab_learns_who_is_behind_its_cookie_and_that_nobody_is_any_more(house_front: Front) -> None:
+def test_a_tab_learns_who_is_behind_its_cookie_or_that_nobody_is_and_which_process_says_so(house_front: Front) -> None:
     token = token_of(house_front, "max")
     asked = call("GET", "/app/session", cookie=token)
     assert (asked.json(), asked.headers["cache-control"]) == (
-        {"person": str(house_front.actor("max").person_id)},
+        {"person": str(house_front.actor("max").person_id), "process": house().mark},
         "no-store",
     )
     house_front.bench.sessions.end(token)
-    assert call("GET", "/app/session", cookie=token).json() == {"person": None}
-    assert call("GET", "/app/session").json() == {"person": None}
+    assert call("GET", "/app/session", cookie=token).json() == {"person": None, "process": house().mark}
+    assert call("GET", "/app/session").json() == {"person": None, "process": house().mark}
 
 
 @pytest.mark.parametrize(("proto", "secure"), [("http", False), ("https", True)])

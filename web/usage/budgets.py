@@ -18,15 +18,20 @@ STATES = {
 }
 
 
-def draw(who: Identity) -> None:
-    """The section, for who is signed in; nothing where the plan has no own keys."""
+SECTION, ASKED = "usage-budgets", "budget-asked"
+
+
+@st.fragment(key=SECTION)
+def draw() -> None:
+    """The section, drawn again by itself as answers end; nothing where the plan has no own keys."""
+    who = signed_in(seen=False)
     views = workbench().budgets.list(who.actor)
     if not views and not who.plan.byok:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader("Budgets", anchor=False, width="content")
         if who.is_admin and who.plan.byok and st.button("Set budget", icon=":material/add:", key="budget-new"):
-            _edit(None, parts.opening("budget"))
+            _ask("edit", None)
     if not views:
         hint = (
             "Set one for all own keys, or for a provider." if who.is_admin else "An admin of your company can set one."
@@ -58,9 +63,24 @@ def _line(who: Identity, view: BudgetView) -> None:
             with st.container(horizontal=True):
                 which = view.provider_id or "all"
                 if st.button("Edit", key=f"budget-edit-{which}", icon=":material/edit:"):
-                    _edit(view, parts.opening("budget"))
+                    _ask("edit", view)
                 if st.button("Remove", key=f"budget-drop-{which}", icon=":material/delete:"):
-                    _remove(view)
+                    _ask("remove", view)
+
+
+def _ask(what: str, view: BudgetView | None) -> None:
+    """Has the page open a dialog: one of this section's own would be closed when it is drawn again."""
+    st.session_state[ASKED] = what, view
+    st.rerun()
+
+
+def dialog() -> None:
+    """Opens the dialog that a click in the section asked for. Called by the page, below the section."""
+    what, view = st.session_state.pop(ASKED, (None, None))
+    if what == "edit":
+        _edit(view, parts.opening("budget"))
+    elif what == "remove" and view is not None:
+        _remove(view)
 
 
 def used(view: BudgetView) -> str:
