@@ -35,6 +35,9 @@ def page() -> None:
     if not who.plan.byok:
         parts.upgrade(who)
     _keys(who)
+    found = st.session_state.pop("key_tested", None)
+    if found is not None:
+        saved_key_dialogs.tested(found)
 
 
 def _keys(who: Identity) -> None:
@@ -109,7 +112,8 @@ def _test_again(who: Identity, key: KeyView) -> None:
     except ByokError as problem:
         parts.error(problem)
         return
-    saved_key_dialogs.tested(found)
+    st.session_state["key_tested"] = found
+    st.rerun()  # the card was drawn before its key was tested
 
 
 page()

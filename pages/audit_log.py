@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import cast
+from uuid import UUID
 
 import streamlit as st
 
 from byok.ground.clock import day_of
-from byok.services.audit import MOST, PAGE, Choices, Verified
+from byok.services.audit import MOST, PAGE, Choices, Named, Verified
 from byok.services.audit_rows import Wanted, Who
 from byok.services.sessions import Identity
 from web import audit_table, formats, parts
@@ -16,7 +19,8 @@ from web.house import signed_in, while_signed_in, workbench
 
 ALL_TIME, CUSTOM = "All time", "From … to …"
 LAST = {"Today": 1, **{f"Last {count} days": count for count in (7, 30, 90)}}
-EVERYONE, OPERATOR, NOBODY = "Everyone", "The operator", "Not signed in"
+OTHERS = {"everyone": "Everyone", "operator": "The operator", "nobody": "Not signed in"}
+"""Whom entries are of besides the company's people, and what they are called here."""
 EVERYTHING = "Everything"
 AT_ONCE = 500
 """So many entries are checked whenever the page is drawn; more when somebody asks for it."""
@@ -84,15 +88,27 @@ def _faults(found: Verified) -> None:
 
 
 def _filters(choices: Choices) -> Wanted:
-    names = [name for _, name in choices.people]
-    people = {name if names.count(name) == 1 else f"{name} ({str(one)[-4:]})": one for one, name in choices.people}
+    names = OTHERS | _told_apart(choices.people)
     actions = {words: action for action, words in choices.actions}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first, last = _days(day_of(workbench().clock()))
-        person = st.selectbox("Who", [EVERYONE, *people, OPERATOR, NOBODY], key="audit-who", width=180)
+        everyone, *others = OTHERS
+        options = [everyone, *(person.id for person in choices.people), *others]
+        chosen = st.selectbox("Who", options, format_func=names.__getitem__, key="audit-who", width=180)
         action = st.selectbox("What", [EVERYTHING, *actions], key="audit-what", width=250)
-    others: dict[str, Who] = {OPERATOR: "operator", NOBODY: "nobody"}
-    return Wanted(first, last, people.get(person) or others.get(person), actions.get(action))
+    who = None if chosen == everyone else cast("Who", chosen)
+    return Wanted(first, last, who, actions.get(action))
+
+
+def _told_apart(people: Sequence[Named]) -> dict[UUID | str, str]:
+    """What each person is called: his name, with the username where somebody or something else has it too.
+
+    Two options with the same words would be one to the browser, and people choose their names.
+    """
+    whole = {person.id: f"{person.name} ({person.username})" for person in people}
+    taken = Counter(words.casefold() for words in (*OTHERS, *OTHERS.values(), *whole.values()))
+    taken.update(person.name.casefold() for person in people)
+    return {one.id: whole[one.id] if taken[one.name.casefold()] > 1 else one.name for one in people}
 
 
 def _days(today: date) -> tuple[date | None, date | None]:

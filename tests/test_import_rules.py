@@ -26,6 +26,7 @@ FLOORS = {
     "byok.vault_services": 3,
     "byok.audit_services": 3,
     "byok.process": 4,
+    "byok.reading": 4,
     "byok.cli": 5,
     "byok.frames": 5,
     "web": 5,

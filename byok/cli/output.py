@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -36,6 +37,15 @@ def echo_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty:
 def day_and_time(moment: datetime | None) -> str:
     """A moment in UTC as people read it; a dash where there is none."""
     return DASH if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def at_least() -> str:
+    """What marks a sum in which something is missing. A file on Windows, say, may have no sign for it."""
+    try:
+        "≥".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return ">= "
+    return "≥ "
 
 
 def _is_number(value: Any) -> bool:

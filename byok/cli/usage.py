@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID
 
 import click
 
 from byok.cli.amounts import DOLLARS
 from byok.cli.opened import company_option, json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import at_least, echo_json, echo_table
 from byok.ground.clock import day_of, month_of, utc_now
+from byok.services.amounts import written
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
 
     from byok.services.periods import Period
     from byok.services.usage import Rows
@@ -205,7 +206,7 @@ def _cells(row: UsageRow, depth: int) -> list[Any]:
         row.byok.requests,
         row.byok.tokens_in,
         row.byok.tokens_out,
-        None if cost is None else f"{Decimal(cost).scaleb(-12):.4f}",
+        None if cost is None else f"{at_least() if row.byok.unpriced else ''}{written(cost)}",
         row.byok.errors,
         row.byok.ttft_ms,
         row.plan.answered,

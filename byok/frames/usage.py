@@ -1,6 +1,6 @@
 """A company's usage as pandas DataFrames: the figures of the Usage page, and the attempts behind them.
 
-Reads the database that the settings name, as the operator; writes nothing.
+Reads the database that the settings name, as the operator; refuses to make, upgrade or change anything there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from byok.process import Workbench
+    from byok.services.access import Actor
+    from byok.services.usage import Usage
 
 MOST = 10_000_000
 FIGURES = kinds(
@@ -78,6 +80,7 @@ def read_usage(
         workbench: one that is open already; without it the settings of the environment hold.
 
     Raises:
+        SettingsError: there is no database, or it is of another release; the message says what to do.
         NotFoundError: there is no such company.
         InvalidInputError: those are no days that can be asked for.
         ValueError: neither a month nor two days were given.
@@ -88,11 +91,10 @@ def read_usage(
         period = Period.between(first, last)
     else:
         raise ValueError("give a month, or the first and the last day")
-    with _open(workbench) as bench:
-        operator = bench.accounts.company(company).operator
-        whole = bench.usage.table(operator, period)
-        by_day = bench.usage.table(operator, period, rows="day", split="provider")
-        attempts = bench.usage.attempts(operator, period, limit=MOST)
+    with _open(company, workbench) as (usage, operator):
+        whole = usage.table(operator, period)
+        by_day = usage.table(operator, period, rows="day", split="provider")
+        attempts = usage.attempts(operator, period, limit=MOST)
     days = [{"day": day.name, **row} for day in by_day.rows for row in _figures(day.parts)]
     return UsageFrames(
         frame(_figures(whole.rows), kinds((TEXT, "provider_id provider")) | FIGURES),
@@ -102,17 +104,17 @@ def read_usage(
 
 
 @contextlib.contextmanager
-def _open(workbench: Workbench | None) -> Iterator[Workbench]:
+def _open(company: str, workbench: Workbench | None) -> Iterator[tuple[Usage, Actor]]:
     if workbench is not None:
-        yield workbench
+        yield workbench.usage, workbench.accounts.company(company).operator
         return
-    from byok.process import Workbench
+    from byok.reading import Reader
 
-    bench = Workbench.open(what="command")
+    reader = Reader.open()
     try:
-        yield bench
+        yield reader.usage, reader.operator(company)
     finally:
-        bench.close()
+        reader.close()
 
 
 def _figures(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from byok.ground.prepared import execute
 
 WRITE = {"byok_write": True}
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON")
+READ_ONLY = ("query_only=ON",)
 
 
 class Database:
@@ -31,19 +32,23 @@ class Database:
         trusted_s: for so many seconds after its last use a connection to PostgreSQL is taken for alive. Later it is
             asked first, and replaced where the server has gone or started anew: a round trip more.
         patience_s: for so many seconds a writer waits for its turn on SQLite, which has one writer and no queue.
+        read_only: the database itself refuses every write, and must be there.
     """
 
-    def __init__(self, url: str, *, trusted_s: float = 1.0, patience_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, trusted_s: float = 1.0, patience_s: float = 5.0, read_only: bool = False) -> None:
         self._wait = f"PRAGMA busy_timeout={round(patience_s * 1000)}"
         try:
             parsed = sa.make_url(url)
             backend = parsed.get_backend_name()
             if backend not in ("sqlite", "postgresql"):
                 raise SettingsError(f"BYOK_DATABASE_URL names {backend!r}; SQLite and PostgreSQL are supported.")
-            if backend == "sqlite" and parsed.database:
+            if backend == "sqlite" and read_only:
+                parsed = _there(parsed)
+            elif backend == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             # hide_parameters: an error of the database must not print what was written.
-            self.engine = sa.create_engine(parsed, hide_parameters=True)
+            options = {"postgresql_readonly": True} if read_only else {}
+            self.engine = sa.create_engine(parsed, hide_parameters=True, execution_options=options)
         except sa.exc.ArgumentError:
             raise SettingsError("BYOK_DATABASE_URL is not a database URL.") from None
         except ModuleNotFoundError as error:
@@ -53,7 +58,8 @@ class Database:
             ) from None
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
-            _speak_sqlite(self.engine, self._wait)
+            pragmas = READ_ONLY if read_only else PRAGMAS
+            _speak_sqlite(self.engine, [*(f"PRAGMA {one}" for one in pragmas), self._wait])
         else:
             _ask_after_a_pause(self.engine, trusted_s)
         self._writer = self.engine.execution_options(**WRITE)
@@ -112,13 +118,24 @@ class Database:
         self.engine.dispose()
 
 
-def _speak_sqlite(engine: sa.Engine, wait: str) -> None:
+def _there(url: sa.URL) -> sa.URL:
+    """The same SQLite file, never to be made. Not SQLite's mode "ro", which leaves the files of its log behind."""
+    file = Path(url.database or "")
+    if not file.is_file():
+        raise SettingsError(
+            f"There is no database at {file}.",
+            next_step="Start the app once, or set BYOK_HOME or BYOK_DATABASE_URL to where there is one.",
+        )
+    return url.set(database=file.absolute().as_uri()).update_query_dict({"mode": "rw", "uri": "true"})
+
+
+def _speak_sqlite(engine: sa.Engine, pragmas: Iterable[str]) -> None:
     """Sets up each connection, and takes transaction control over from the driver."""
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin on its own, and deferred
-        for pragma in (*(f"PRAGMA {one}" for one in PRAGMAS), wait):
+        for pragma in pragmas:
             connection.execute(pragma).close()
 
     @sa.event.listens_for(engine, "begin")

@@ -64,22 +64,51 @@ def upgrade(db: Database, *, to: str = "head", migrations: Path = MIGRATIONS) ->
             _migrate(db, target, migrations)
 
 
+def check(db: Database) -> None:
+    """Sees to it that the database has the tables of this release; changes nothing.
+
+    Raises:
+        SettingsError: it cannot be opened, has none yet, or those of another release.
+    """
+    present = revision(db)
+    if present is None:
+        raise SettingsError(
+            "The database has no tables of this product yet.",
+            next_step="Start the app once, or set BYOK_HOME or BYOK_DATABASE_URL to where it has been started.",
+        )
+    if present != HEAD:
+        if present not in _known(MIGRATIONS):
+            raise _newer(present, "Read it with the release that the app on it runs.")
+        raise SettingsError(
+            f"The database is at revision {present}, and this release reads {HEAD}.",
+            next_step="Read it with the release that the app on it runs; or upgrade it, once no older app uses it: "
+            "byok db upgrade.",
+        )
+
+
+def _known(migrations: Path) -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
+
+
+def _newer(present: str, next_step: str) -> SettingsError:
+    return SettingsError(
+        f"The database is at revision {present}, which this release does not know.", next_step=next_step
+    )
+
+
 def _migrate(db: Database, target: str, migrations: Path) -> None:
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = revision(db)
-    if present is not None and present not in known:
-        raise SettingsError(
-            f"The database is at revision {present}, which this release does not know.",
-            next_step="Start the newer release that made it, or restore a backup.",
-        )
+    if present is not None and present not in _known(migrations):
+        raise _newer(present, "Start the newer release that made it, or restore a backup.")
     with (
         db.engine.connect().execution_options(**WRITE) as connection,
         _foreign_keys_off(db, connection),

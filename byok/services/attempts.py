@@ -21,6 +21,7 @@ from byok.ground.errors import InvalidInputError
 from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 from byok.services.periods import Period
+from byok.services.usage_names import GONE
 
 ATTEMPTS, ADJUSTMENTS = metadata.tables["attempt"], metadata.tables["adjustment"]
 PEOPLE, CHATBOTS = metadata.tables["person"], metadata.tables["chatbot"]
@@ -47,7 +48,8 @@ class AttemptView:
 
     Attributes:
         provider: full name. `model_answered`: as the answer named it. `instead_of`: what was asked for at first.
-        person: the name; None for the operator. `chatbot`: likewise for none.
+        person: the name, also of one who is gone; None for the operator. `chatbot`: likewise; None for none.
+        key_label, key_hint: what the key was called then.
         tokens_in, tokens_out, cost_pico: with corrections; `corrections` says how many there are.
     """
 
@@ -111,12 +113,12 @@ def attempts(
         ATTEMPTS,
         *(fixed.c[name].label(f"more_{name}") for name in ("tokens_in", "tokens_out", "cost_pico")),
         *(sa.func.coalesce(fixed.c[name], 0).label(name) for name in ("prices", "counts", "corrections")),
-        PEOPLE.c.name.label("person"),
-        CHATBOTS.c.name.label("chatbot"),
+        _named(PEOPLE, _a.person_id, GONE["person"]).label("person"),
+        _named(CHATBOTS, _a.chatbot_id, GONE["chatbot"]).label("chatbot"),
     ).select_from(
         ATTEMPTS.outerjoin(fixed, fixed.c.attempt_id == _a.id)
-        .outerjoin(PEOPLE, PEOPLE.c.id == _a.person_id)
-        .outerjoin(CHATBOTS, CHATBOTS.c.id == _a.chatbot_id)
+        .outerjoin(PEOPLE, (PEOPLE.c.id == _a.person_id) & (PEOPLE.c.company_id == _a.company_id))
+        .outerjoin(CHATBOTS, (CHATBOTS.c.id == _a.chatbot_id) & (CHATBOTS.c.company_id == _a.company_id))
     )
     mine = [_a.company_id == company_id, *within(period.first, period.last)]
     mine += [_a.person_id == person_id] if person_id is not None else []
@@ -125,6 +127,11 @@ def attempts(
     if limit > CHUNK:
         query = query.execution_options(yield_per=CHUNK)
     return _read(connection, query, providers)
+
+
+def _named(table: sa.Table, its: sa.Column[Any], gone: str) -> sa.ColumnElement[str | None]:
+    """The name of whom the id means; those words where it means nobody any more, NULL where there is no id."""
+    return sa.case((its.is_not(None), sa.func.coalesce(table.c.name, gone)))
 
 
 def _read(connection: sa.Connection, query: sa.Select[Any], providers: Mapping[str, str]) -> Generator[AttemptView]:

@@ -38,10 +38,19 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What can be filtered by: people by id, and (action, in words)."""
+class Named:
+    """A person whose entries can be asked for. Several may have the same name; a username is one person's."""
 
-    people: tuple[tuple[UUID, str], ...]
+    id: UUID
+    name: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What can be filtered by: people by name, and (action, in words)."""
+
+    people: tuple[Named, ...]
     actions: tuple[tuple[str, str], ...]
 
 
@@ -99,10 +108,11 @@ class Audit:
         with self._db.read() as session:
             company_id = admit(session, actor, self._plans, admin=True).company.id
             connection = session.connection()
-            people = connection.execute(sa.select(_p.id, _p.name).where(_p.company_id == company_id).order_by(_p.name))
+            people = sa.select(_p.id, _p.name, _p.username).where(_p.company_id == company_id)
+            found = connection.execute(people.order_by(_p.name, _p.username))
             actions = sa.select(_e.action).where(_e.chain_id == company_id).distinct().order_by(_e.action)
             named = tuple((action, in_words(action)) for action in connection.execute(actions).scalars())
-            return Choices(tuple((row.id, row.name) for row in people), named)
+            return Choices(tuple(Named(*row) for row in found), named)
 
     def count(self, actor: Actor) -> int:
         """How many rows there are.

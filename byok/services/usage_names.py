@@ -19,6 +19,7 @@ Split = Literal["provider", Named]
 ATTEMPTS, KEYS = metadata.tables["attempt"], metadata.tables["api_key"]
 PEOPLE, CHATBOTS = metadata.tables["person"], metadata.tables["chatbot"]
 NONE = {"key": "No own key", "person": "The operator", "chatbot": "No chatbot"}
+GONE = {"key": "A deleted key", "person": "Someone who left", "chatbot": "A deleted chatbot"}
 
 
 def part_names(
@@ -44,7 +45,7 @@ def _keys(connection: sa.Connection, ids: Collection[UUID], company_id: UUID, pe
 
 def _deleted(connection: sa.Connection, ids: Collection[UUID], company_id: UUID, period: Period) -> dict[UUID, str]:
     """The ledger remembers what they were called: looked up in their last day alone, since it has no index of keys."""
-    a, d, found = ATTEMPTS.c, USAGE_DETAIL.c, dict.fromkeys(ids, "A deleted key")
+    a, d, found = ATTEMPTS.c, USAGE_DETAIL.c, dict.fromkeys(ids, GONE["key"])
     theirs = [d.company_id == company_id, d.day.between(period.first, period.last), d.key_id.in_(ids)]
     days = connection.execute(sa.select(d.key_id, sa.func.max(d.day)).where(*theirs).group_by(d.key_id))
     last = {key_id: sa.and_(*within(day, day)) for key_id, day in days}
@@ -63,12 +64,12 @@ def _key(label: str | None, hint: str | None) -> str:
 
 def _people(connection: sa.Connection, ids: Collection[UUID], company_id: UUID) -> dict[UUID, str]:
     mine = sa.select(PEOPLE.c.id, PEOPLE.c.name).where(PEOPLE.c.company_id == company_id, PEOPLE.c.id.in_(ids))
-    return dict.fromkeys(ids, "Someone who left") | _pairs(connection, mine)
+    return dict.fromkeys(ids, GONE["person"]) | _pairs(connection, mine)
 
 
 def _chatbots(connection: sa.Connection, ids: Collection[UUID], company_id: UUID) -> dict[UUID, str]:
     mine = sa.select(CHATBOTS.c.id, CHATBOTS.c.name).where(CHATBOTS.c.company_id == company_id, CHATBOTS.c.id.in_(ids))
-    return dict.fromkeys(ids, "A deleted chatbot") | _pairs(connection, mine)
+    return dict.fromkeys(ids, GONE["chatbot"]) | _pairs(connection, mine)
 
 
 def _pairs(connection: sa.Connection, query: sa.Select[UUID, str]) -> dict[UUID, str]:

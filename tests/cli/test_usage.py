@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 
 import pytest
 
+from byok.cli.main import run
 from byok.ground.clock import month_of, utc_now
 from tests.cli.conftest import Byok, Done
 
@@ -83,6 +85,49 @@ def test_a_correction_is_in_the_cost_of_the_month(byok: Byok, used: str) -> None
     assert byok("usage", "--company", used, "--json").json["total"]["byok"]["cost"] == "0.012500"
     (after,) = table(byok("usage", "attempts", "--company", used))
     assert (after["Estimated cost (USD)"], after["Corrections"]) == ("0.012500000000", "1")
+
+
+def costs(done: Done) -> list[str]:
+    """The cost of each row, the total last, as a person reads it."""
+    _, head, *lines = done.out.splitlines()
+    start, end = head.index("COST $"), head.index("ERRORS")
+    return [line[start:end].strip() for line in lines[:2]]
+
+
+def correct(byok: Byok, slug: str, cost: str) -> None:
+    """Gives the newest attempt a cost: the provider's answers have none."""
+    attempt_id = table(byok("usage", "attempts", "--company", slug))[0]["Attempt"]
+    done = byok("usage", "correct", "--company", slug, "--attempt", attempt_id, "--cost", cost, "--reason", "invoice")
+    assert done.status == 0, done.err
+
+
+@pytest.fixture
+def half_priced(byok: Byok, used: str) -> str:
+    """A company with one answer of a known cost and one without."""
+    correct(byok, used, "1.5")
+    assert byok("chat", "--company", used, "--model", "byok:loop/small", "Hi").status == 0
+    return used
+
+
+def test_a_small_cost_is_printed_to_its_last_digit(byok: Byok, used: str) -> None:
+    assert costs(byok("usage", "--company", used)) == ["-", "-"]
+    correct(byok, used, "0.000012")
+    assert costs(byok("usage", "--company", used)) == ["0.000012", "0.000012"]
+
+
+def test_a_cost_in_which_a_call_is_missing_says_that_it_is_at_least_so_much(byok: Byok, half_priced: str) -> None:
+    done = byok("usage", "--company", half_priced)
+    assert costs(done) == ["≥ 1.50", "≥ 1.50"]
+    assert "1 call unpriced: the cost is at least the total shown." in done.out
+
+
+def test_where_the_output_has_no_sign_for_at_least_it_is_said_in_ascii(
+    half_priced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="cp1252", write_through=True))
+    assert run(["usage", "--company", half_priced]) == 0
+    assert b">= 1.50" in file.getvalue()
 
 
 def test_a_correction_without_any_figure_says_so(byok: Byok, used: str) -> None:

@@ -300,3 +300,36 @@ def test_connections_that_the_server_closed_while_they_lay_idle_are_replaced_uns
         assert [session.exec(select(Company.slug)).all() for session in (one, two)] == [["northwind-labs"]] * 2
     db.close()
     other.close()
+
+
+def test_a_database_for_reading_alone_is_read_and_takes_no_row(any_db: Database) -> None:
+    with any_db.write() as session:
+        session.add(company())
+    reading = Database(any_db.engine.url.render_as_string(hide_password=False), read_only=True)
+    try:
+        with pytest.raises(sa.exc.DBAPIError), reading.write() as session:
+            session.add(company("another"))
+        with pytest.raises(sa.exc.DBAPIError), reading.write_core() as connection:
+            connection.execute(sa.delete(metadata.tables["company"]))
+        with reading.read() as session:
+            assert session.exec(select(Company.slug)).all() == ["northwind-labs"]
+    finally:
+        reading.close()
+
+
+def test_a_file_for_reading_alone_may_have_any_name_and_leaves_none_beside_it(db: Database, tmp_path: Path) -> None:
+    db.truncate_log()
+    file = tmp_path / "50% of #1? yes" / "a b.sqlite3"
+    file.parent.mkdir()
+    file.write_bytes(Path(str(db.engine.url.database)).read_bytes())
+    reading = Database(str(sa.URL.create("sqlite", database=str(file))), read_only=True)
+    with reading.read() as session:
+        assert session.exec(select(Company.slug)).all() == []
+    reading.close()
+    assert [one.name for one in file.parent.iterdir()] == [file.name]
+
+
+def test_a_file_for_reading_alone_is_never_made(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="There is no database at"):
+        Database(f"sqlite:///{tmp_path / 'missing' / 'x.sqlite3'}", read_only=True)
+    assert not (tmp_path / "missing").exists()

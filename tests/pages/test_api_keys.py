@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from byok.ground.tables import Company
-from tests.pages.front import Front, buttons, press, words
+from tests.pages.front import OPENAI_MODELS, Front, buttons, press, words
 
 BILLED = "Billed directly by the provider. Aimy adds no markup."
 
@@ -77,6 +78,18 @@ def test_a_tested_key_stands_with_its_label_hint_verdict_and_what_can_be_done(ow
 def test_a_key_saved_untested_says_so(own: Front) -> None:
     own.save_key()
     assert "Untested" in words(own.visit("ada", "API Keys"))
+
+
+def test_a_key_that_is_tested_again_stands_with_its_new_verdict_behind_the_dialog(own: Front) -> None:
+    own.save_key(models=("gpt-5.4-mini",))
+    tab = own.visit("ada", "API Keys")
+    refused = {"error": {"code": "invalid_api_key", "message": "Incorrect API key provided."}}
+    own.router.get(OPENAI_MODELS).mock(return_value=httpx.Response(401, json=refused))
+    tab = press(tab, "Test again")
+    on_the_page = "\n".join(one.value for one in tab.main.markdown)
+    assert "Rejected" in on_the_page
+    assert "Accepted" not in on_the_page
+    assert "The saved key was not changed." in words(tab)
 
 
 def test_a_second_key_of_a_provider_is_a_spare_that_can_be_made_the_default(own: Front) -> None:

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
 
 from byok.core.audit import EVENTS, HEADS, Happening
 from byok.services.audit import PAGE
 from tests.pages.front import Front, buttons, choose, press, words
 
+EACH = {"By Ada", "By Max", "By the operator", "By nobody"}
+
 
 def rows(front: Front, count: int, *, action: str = "key.tested") -> None:
     """So many entries of Northwind's, by Ada."""
-    ada = front.actor("ada")
+    entries(front, *(("ada", "Ada", f"Team {number}.") for number in range(1, count + 1)), action=action)
+
+
+def one_of_each(front: Front) -> None:
+    """An entry by Ada, by Max, by the operator and by nobody who was signed in."""
+    people = [("ada", "Ada", "By Ada"), ("max", "Max", "By Max")]
+    entries(front, *people, (None, "operator", "By the operator"), (None, "", "By nobody"))
+
+
+def entries(front: Front, *whats: tuple[str | None, str, str], action: str = "key.tested") -> None:
+    """Entries of Northwind's: by which username, under which name, about what."""
+    company_id = front.actor("ada").company_id
+    ids = {by: front.actor(by).person_id if by else None for by, _, _ in whats}
     with front.bench.db.write_core() as connection:
-        for number in range(1, count + 1):
-            what = Happening(action, ada.company_id, ada.person_id, "Ada", subject=f"Team {number}.")
+        for by, name, subject in whats:
+            what = Happening(action, company_id, ids[by], name, subject=subject)
             front.bench.chains.add(connection, what, at=front.bench.clock())
+
+
+def offered(tab: AppTest) -> list[str]:
+    """Whom the entries can be narrowed to."""
+    (picker,) = (one for one in tab.selectbox if one.label == "Who")
+    return picker.options
+
+
+def of(tab: AppTest, option: str) -> set[str]:
+    """Of what `one_of_each` wrote, what is listed when that option is chosen."""
+    (picker,) = (one for one in tab.selectbox if one.label == "Who")
+    return listed(picker.select_index(picker.options.index(option)).run())
+
+
+def listed(tab: AppTest) -> set[str]:
+    return {subject for subject in EACH if f"<td>{subject}" in words(tab)}
 
 
 def test_an_empty_record_says_what_will_stand_there(own: Front) -> None:
@@ -75,6 +107,38 @@ def test_entries_are_chosen_by_person_and_by_what_was_done(own: Front) -> None:
     assert "$5.00 a month" in words(tab)
     tab = choose(tab, "Who", "Max")
     assert "There is no such entry." in words(tab)
+
+
+@pytest.mark.parametrize("name", ["Everyone", "everyone", "The operator", "operator", "Not signed in"])
+def test_a_person_with_the_name_of_a_choice_takes_nothing_from_it(own: Front, name: str) -> None:
+    one_of_each(own)
+    own.change_person("max", name=name)
+    tab = own.visit("ada", "Audit log")
+    assert offered(tab) == ["Everyone", "Ada", f"{name} (max)", "The operator", "Not signed in"]
+    assert listed(tab) == EACH
+    assert of(tab, f"{name} (max)") == {"By Max"}
+    assert of(tab, "The operator") == {"By the operator"}
+    assert of(tab, "Not signed in") == {"By nobody"}
+    assert of(tab, "Everyone") == EACH
+
+
+def test_people_of_the_same_name_are_told_apart_by_their_usernames(own: Front) -> None:
+    one_of_each(own)
+    own.change_person("max", name="Ada")
+    tab = own.visit("ada", "Audit log")
+    assert offered(tab) == ["Everyone", "Ada (ada)", "Ada (max)", "The operator", "Not signed in"]
+    assert of(tab, "Ada (max)") == {"By Max"}
+    assert of(tab, "Ada (ada)") == {"By Ada"}
+
+
+def test_a_name_that_ends_as_if_it_were_told_apart_opens_its_own_entries(own: Front) -> None:
+    one_of_each(own)
+    own.bench.team.invite(own.actor("ada"), username="second", name="Ada", role="member")
+    own.change_person("max", name="Ada (ada)")
+    tab = own.visit("ada", "Audit log")
+    assert len(set(offered(tab))) == len(offered(tab)) == 6
+    assert of(tab, "Ada (ada) (max)") == {"By Max"}
+    assert of(tab, "Ada (ada)") == {"By Ada"}
 
 
 def test_a_changed_entry_is_named_at_once(own: Front) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -14,11 +16,13 @@ from byok.core.ledger_figures import Figures
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError
 from byok.ground.ids import new_id
+from byok.ground.tables import Chatbot
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
 from byok.services.attempts import CHUNK
 from byok.services.periods import Period
 from byok.services.usage_csv import attempts_csv
+from byok.services.usage_names import Split
 from tests.services.usage_world import NOVEMBER, NOW, UsageWorld
 
 
@@ -195,6 +199,38 @@ def test_what_is_not_known_is_none_and_in_the_csv_an_empty_cell(world: UsageWorl
     cells = dict(zip(head.split(","), line.split(","), strict=True))
     assert (cells["Tokens in"], cells["Estimated cost (USD)"], cells["First token (ms)"]) == ("", "", "")
     assert cells["Tokens out"] == "100"
+
+
+def test_people_and_chatbots_that_are_gone_have_the_names_of_the_table_and_none_at_all_has_none(
+    any_world: UsageWorld,
+) -> None:
+    world = any_world
+    world.add(person_id=new_id(), chatbot_id=new_id())
+    world.add(person_id=None, chatbot_id=None, at=NOW - timedelta(hours=1))
+    usage = world.usage()
+    gone, nobody = usage.attempts(world.ada, NOVEMBER).rows
+    assert (gone.person, gone.chatbot) == ("Someone who left", "A deleted chatbot")
+    assert (nobody.person, nobody.chatbot) == (None, None)
+    for split, name in (("person", gone.person), ("chatbot", gone.chatbot)):
+        table = usage.table(world.ada, NOVEMBER, split=cast("Split", split))
+        assert name in {part.name for row in table.rows for part in row.parts}
+
+
+def test_the_csv_names_what_is_gone_and_leaves_the_operator_and_no_chatbot_empty(world: UsageWorld) -> None:
+    world.add(person_id=new_id(), chatbot_id=new_id())
+    world.add(person_id=None, chatbot_id=None, at=NOW - timedelta(hours=1))
+    data, _ = world.usage().attempts_csv(world.ada, NOVEMBER, limit=10)
+    lines = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+    assert [(one["Person"], one["Chatbot"]) for one in lines] == [("Someone who left", "A deleted chatbot"), ("", "")]
+
+
+def test_names_of_another_companys_people_and_chatbots_are_not_given_away(world: UsageWorld) -> None:
+    bot = Chatbot(company_id=world.eve.company_id, name="Secret project", created_at=NOW, updated_at=NOW)
+    with world.db.write() as session:
+        session.add(bot)
+    world.add(person_id=world.eve.person_id, chatbot_id=bot.id)
+    (one,) = world.usage().attempts(world.ada, NOVEMBER).rows
+    assert (one.person, one.chatbot) == ("Someone who left", "A deleted chatbot")
 
 
 @pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+1", "-1"])

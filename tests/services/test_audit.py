@@ -220,7 +220,7 @@ def test_entries_are_filtered_by_day_person_and_action(any_world: KeyWorld) -> N
     assert found(who="nobody") == [5]
     assert found(action="key.added", who="operator") == [4]
     choices = audit.choices(world.ada)
-    assert [name for _, name in choices.people] == ["Ada", "Max"]
+    assert [(one.name, one.username) for one in choices.people] == [("Ada", "ada"), ("Max", "max")]
     assert choices.actions[0] == ("key.added", "Key added")
     assert ("session.failed", "Sign-in failed") in choices.actions
 
