@@ -1,0 +1,99 @@
+"""Books what became of attempts: one that failed together with the one that follows it, and an answer's end.
+
+Goes on trying for as long as the database is away. Touches no stream, and refuses to leave an attempt open whatever a
+provider sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from byok.core import answer_rows, ledger
+from byok.core.audit import Chains
+from byok.core.checkpoints import InThread
+from byok.core.ledger import Outcome
+from byok.core.live import State
+from byok.core.run import End, Pricing, Run, report
+from byok.ground.clock import Clock
+from byok.ground.db import Database
+
+LOST = "The answer could not be kept. Try again."
+RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
+
+
+class Settling:
+    """The runner's own.
+
+    Args:
+        in_thread: runs what waits for the database.
+        price: what an answer on an own key costs.
+        chains: the audit log, where a key's first use of a day is recorded; without it none is.
+        closed: whether the process is ending, and has no time to wait for its database.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        in_thread: InThread,
+        price: Pricing,
+        chains: Chains | None,
+        clock: Clock,
+        closed: Callable[[], bool],
+    ) -> None:
+        self._db, self._in_thread, self._closed = db, in_thread, closed
+        self._price, self._chains, self._clock = price, chains, clock
+
+    async def follow(self, run: Run, end: End) -> UUID | None:
+        """Books the failed attempt and the next one; None where that cannot be, and the question has failed."""
+        at = self._clock()
+
+        def write() -> UUID | None:
+            with self._db.write_core() as connection:
+                return ledger.follow(connection, run.job.attempt_id, end.outcome, at=at)
+
+        try:
+            return await self._in_thread(write)
+        except sa.exc.SQLAlchemyError as error:
+            report(error, "a further attempt could not be reserved")
+            return None
+
+    async def finish(self, run: Run, end: End) -> tuple[State, End]:
+        """Prices an answer and books its end; the state that it has now, and the end with its price."""
+        at = self._clock()
+        if run.job.key_id is not None and end.outcome.tokens_out is not None:
+            outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
+            end = End(end.state, end.error, end.finish_reason, outcome)
+        return await self._write(run, end), end
+
+    async def _write(self, run: Run, end: End) -> State:
+        at, whole = self._clock(), run.live.snapshot()
+
+        def write(end: End, text: str, reasoning: str) -> State:
+            with self._db.write_core() as connection:
+                kept = {"text": text, "reasoning": reasoning}
+                return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
+
+        tries = 0
+        while True:
+            try:
+                return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning))
+            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+                report(error, "the end of an answer could not be written; trying again")
+                if self._closed() and tries >= len(RETRY):
+                    return end.state
+                await asyncio.sleep(RETRY[tries] if tries < len(RETRY) else 5)
+                tries += 1
+            except Exception as error:  # noqa: BLE001 - whatever it is, the attempt must not stay open
+                report(error, "the end of an answer was refused by the database")
+                if tries < 0:
+                    return "failed"
+                # Without its texts the row can be written whatever a provider sent.
+                bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
+                end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
