@@ -22,6 +22,7 @@ from byok.core.live import Live, State
 from byok.core.provider import Provider
 from byok.core.retries import may_be_charged
 from byok.core.wire import ChatCall, Delta, Ended, Usage
+from byok.ground.db import AWAY
 from byok.ground.errors import BadAnswerError, ByokError, NotSentError, ProviderError
 
 if TYPE_CHECKING:
@@ -172,7 +173,11 @@ class Run:
         return End(state, words, ended.finish_reason if ended else None, outcome)
 
     def priced(self, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
-        """The outcome with its price, for an own key only. May be slow the first time: not for the loop."""
+        """The outcome with its price, for an own key only. May be slow the first time: not for the loop.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database is away, and with it the prices; ask again with the same `at`.
+        """
         ended, call = self._ended, self._call
         if self.job.key_id is None or call is None or ended is None or ended.usage is None:
             return outcome
@@ -186,6 +191,8 @@ class Run:
                 key_id=self.job.key_id,
                 company_id=self.job.company_id,
             )
+        except AWAY:
+            raise  # a price that is only out of reach is not an unknown one
         except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
             report(error, "an answer could not be priced")
             return outcome

@@ -21,7 +21,7 @@ from byok.core.ledger import Outcome
 from byok.core.live import State
 from byok.core.run import End, Pricing, Run, report
 from byok.ground.clock import Clock
-from byok.ground.db import Database
+from byok.ground.db import AWAY, Database
 
 LOST = "The answer could not be kept. Try again."
 RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
@@ -65,14 +65,7 @@ class Settling:
             return None
 
     async def finish(self, run: Run, end: End) -> tuple[State, End]:
-        """Prices an answer and books its end; the state that it has now, and the end with its price."""
-        at = self._clock()
-        if run.job.key_id is not None and end.outcome.tokens_out is not None:
-            outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
-            end = End(end.state, end.error, end.finish_reason, outcome)
-        return await self._write(run, end), end
-
-    async def _write(self, run: Run, end: End) -> State:
+        """Prices an answer and books its end; the state that it has now, and the end as it was booked."""
         at, whole = self._clock(), run.live.snapshot()
 
         def write(end: End, text: str, reasoning: str) -> State:
@@ -80,20 +73,23 @@ class Settling:
                 kept = {"text": text, "reasoning": reasoning}
                 return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
 
-        tries = 0
+        tries, unpriced = 0, run.job.key_id is not None and end.outcome.tokens_out is not None
         while True:
             try:
-                return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning))
-            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+                if unpriced:
+                    outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
+                    end, unpriced = replace(end, outcome=outcome), False
+                return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning)), end
+            except AWAY as error:
                 report(error, "the end of an answer could not be written; trying again")
                 if self._closed() and tries >= len(RETRY):
-                    return end.state
+                    return end.state, end
                 await asyncio.sleep(RETRY[tries] if tries < len(RETRY) else 5)
                 tries += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, the attempt must not stay open
                 report(error, "the end of an answer was refused by the database")
                 if tries < 0:
-                    return "failed"
+                    return "failed", end
                 # Without its texts the row can be written whatever a provider sent.
                 bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
                 end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1

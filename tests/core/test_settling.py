@@ -1,0 +1,62 @@
+"""How ends are booked, whatever the database and the price list do: nothing that is known is lost on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from byok.core.live import Live
+from byok.core.price_book import PriceBook
+from byok.core.prices import Price
+from byok.ground.db import Database
+from byok.ground.ids import new_id
+from byok.ground.tables import OwnPrice
+from tests.fake_provider import FakeProvider, fake_provider, held
+from tests.run_world import NOVEMBER, Author, process, row, text_arrived
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProvider]:
+    with fake_provider() as made:
+        yield made
+
+
+def ended(live: Live) -> None:
+    assert live.wait_end(timeout=10)
+
+
+def rename(db: Database, table: str, to: str) -> None:
+    with db.write_core() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {to}")
+
+
+def test_an_answer_is_priced_when_the_database_is_back(db: Database, fake: FakeProvider) -> None:
+    gate, author = threading.Event(), Author(db)
+    fake.script = held(gate)
+    priced: dict[str, Any] = {"provider_id": "fake", "model": "", "price_in_pico": 10**12, "price_out_pico": 2 * 10**12}
+    with db.write() as session:
+        session.add(OwnPrice(company_id=author.company_id, **priced, updated_at=NOVEMBER))
+    with process(db, price=PriceBook(db=db)) as one:
+        live = one.send(fake, author, key_id=new_id())
+        text_arrived(live)
+        rename(db, "own_price", "elsewhere")
+        gate.set()
+        assert not live.wait_end(timeout=0.05)
+        rename(db, "elsewhere", "own_price")
+        ended(live)
+    settled = row(db, "attempt")
+    assert (settled["status"], settled["cost_pico"], settled["price_origin"]) == ("complete", 25_000_000, "your price")
+
+
+def test_a_price_list_that_cannot_be_read_costs_nobody_the_answer(db: Database, fake: FakeProvider) -> None:
+    def torn(*_: Any, **__: Any) -> Price | None:
+        raise LookupError
+
+    with process(db, price=torn) as one:
+        live = one.send(fake, Author(db), key_id=new_id())
+        ended(live)
+    assert (row(db, "answer")["state"], row(db, "attempt")["cost_pico"]) == ("complete", None)
+    assert (row(db, "attempt")["status"], row(db, "attempt")["tokens_out"]) == ("complete", 7)
