@@ -73,7 +73,7 @@ class Settling:
                 kept = {"text": text, "reasoning": reasoning}
                 return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
 
-        tries, unpriced = 0, run.job.key_id is not None and end.outcome.tokens_out is not None
+        tries, unpriced = 0, run.job.key_id is not None
         while True:
             try:
                 if unpriced:

@@ -14,7 +14,7 @@ from byok.core.prices import Price
 from byok.ground.db import Database
 from byok.ground.ids import new_id
 from byok.ground.tables import OwnPrice
-from tests.fake_provider import FakeProvider, fake_provider, held
+from tests.fake_provider import Exchange, FakeProvider, fake_provider, held
 from tests.run_world import NOVEMBER, Author, process, row, text_arrived
 
 
@@ -60,3 +60,17 @@ def test_a_price_list_that_cannot_be_read_costs_nobody_the_answer(db: Database, 
         ended(live)
     assert (row(db, "answer")["state"], row(db, "attempt")["cost_pico"]) == ("complete", None)
     assert (row(db, "attempt")["status"], row(db, "attempt")["tokens_out"]) == ("complete", 7)
+
+
+def test_what_a_provider_says_an_answer_cost_is_booked_without_token_counts_too(any_db: Database) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.text("Hello.")
+        exchange.chunk({"choices": [], "usage": {"prompt_tokens": 11, "cost": 0.25}})
+        exchange.finish(tokens=None)
+
+    with fake_provider(cost_at="usage_or_upstream") as fake, process(any_db, price=PriceBook(db=any_db)) as one:
+        fake.script = script
+        ended(one.send(fake, Author(any_db), key_id=new_id()))
+    settled = row(any_db, "attempt")
+    assert (settled["tokens_in"], settled["tokens_out"], settled["cost_pico"]) == (11, None, 250_000_000_000)
+    assert settled["price_origin"] == "provider"
