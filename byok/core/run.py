@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from byok.core.job import Job
@@ -22,7 +22,6 @@ from byok.core.live import Live, State
 from byok.core.provider import Provider
 from byok.core.retries import may_be_charged
 from byok.core.wire import ChatCall, Delta, Ended, Usage
-from byok.ground.db import AWAY
 from byok.ground.errors import BadAnswerError, ByokError, NotSentError, ProviderError
 
 if TYPE_CHECKING:
@@ -77,7 +76,8 @@ class End:
 
 class Run:
     """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called, `hung_up` that
-    somebody did so. `over` is set when the answer is whole, though the connection may still be seen to.
+    somebody did so. `call` is what was sent and `ended` what came last, once they are. `over` is set when the answer is
+    whole, though the connection may still be seen to.
 
     Args:
         before: the attempt that failed and is followed by this one: its buffer, under its id, goes on.
@@ -91,8 +91,8 @@ class Run:
         self.why: EndStatus = "interrupted"
         self.hung_up = False
         self.over = asyncio.Event()
-        self._call: ChatCall | None = None
-        self._ended: Ended | None = None
+        self.call: ChatCall | None = None
+        self.ended: Ended | None = None
         self._began = self._first_text = self._last = time.perf_counter()
         self._answered = self._begun = False
 
@@ -117,13 +117,13 @@ class Run:
             waited: whether time has passed since it was reserved, so that the call is made anew.
         """
         call = (self.job.anew if waited else None) or self.job.call
-        self._call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
+        self.call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
         self._began = self._last = time.perf_counter()
         try:
-            async with aclosing(wire.chat(self._call)) as chat:
+            async with aclosing(wire.chat(self.call)) as chat:
                 async for event in chat:
                     if isinstance(event, Ended):
-                        self._ended, self._last = event, time.perf_counter()
+                        self.ended, self._last = event, time.perf_counter()
                         self.over.set()
                         continue
                     self._begun = True
@@ -151,7 +151,7 @@ class Run:
             error: what the stream raised, or None.
         """
         state, status, words, name = self._judge(error)
-        ended, sent = self._ended, self._call is not None
+        ended, sent = self.ended, self.call is not None
         usage = (ended.usage if ended else None) or Usage()
         request_id = ended.request_id if ended else None
         if isinstance(error, ProviderError):
@@ -172,41 +172,13 @@ class Run:
         )
         return End(state, words, ended.finish_reason if ended else None, outcome)
 
-    def priced(self, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
-        """The outcome with its price, for an own key only. May be slow the first time: not for the loop.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database is away, and with it the prices; ask again with the same `at`.
-        """
-        ended, call = self._ended, self._call
-        if self.job.key_id is None or call is None or ended is None or ended.usage is None:
-            return outcome
-        try:
-            found = price(
-                call.provider,
-                model=ended.model or call.model,
-                asked=call.model,
-                usage=ended.usage,
-                at=at,
-                key_id=self.job.key_id,
-                company_id=self.job.company_id,
-            )
-        except AWAY:
-            raise  # a price that is only out of reach is not an unknown one
-        except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
-            report(error, "an answer could not be priced")
-            return outcome
-        if found is None:
-            return outcome
-        return replace(outcome, **_priced(found))
-
     def _judge(self, error: BaseException | None) -> tuple[State, EndStatus, str | None, str | None]:
         if isinstance(error, asyncio.CancelledError):
             return (
                 ("stopped", "stopped", None, None) if self.why == "stopped" else ("interrupted", self.why, None, None)
             )
-        finish = self._ended.finish_reason if self._ended else None
-        if error is None and self._ended is None:
+        finish = self.ended.finish_reason if self.ended else None
+        if error is None and self.ended is None:
             error = BadAnswerError("The answer broke off.")
         elif error is None and finish == "error":
             error = BadAnswerError("The provider ended the answer with an error.")
@@ -220,16 +192,6 @@ class Run:
             report(error, "an answer failed inside the workbench")
             return "failed", "error", "Something went wrong inside the workbench. Try again.", type(error).__name__
         return "failed", "error", str(error), type(error).__name__
-
-
-def _priced(found: Price) -> dict[str, Any]:
-    return {
-        "cost_pico": found.cost_pico,
-        "price_origin": found.origin,
-        "price_date": found.date,
-        "price_in_pico": found.in_pico,
-        "price_out_pico": found.out_pico,
-    }
 
 
 def storable(text: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -77,7 +78,7 @@ class Settling:
         while True:
             try:
                 if unpriced:
-                    outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
+                    outcome = await asyncio.to_thread(priced, run, end.outcome, price=self._price, at=at)
                     end, unpriced = replace(end, outcome=outcome), False
                 return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning)), end
             except AWAY as error:
@@ -93,3 +94,39 @@ class Settling:
                 # Without its texts the row can be written whatever a provider sent.
                 bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
                 end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
+
+
+def priced(run: Run, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
+    """The outcome with its price, for an own key only. May be slow the first time: not for the loop.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database is away, and with it the prices; ask again with the same `at`.
+    """
+    ended, call = run.ended, run.call
+    if run.job.key_id is None or call is None or ended is None or ended.usage is None:
+        return outcome
+    try:
+        found = price(
+            call.provider,
+            model=ended.model or call.model,
+            asked=call.model,
+            usage=ended.usage,
+            at=at,
+            key_id=run.job.key_id,
+            company_id=run.job.company_id,
+        )
+    except AWAY:
+        raise  # a price that is only out of reach is not an unknown one
+    except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
+        report(error, "an answer could not be priced")
+        return outcome
+    if found is None:
+        return outcome
+    return replace(
+        outcome,
+        cost_pico=found.cost_pico,
+        price_origin=found.origin,
+        price_date=found.date,
+        price_in_pico=found.in_pico,
+        price_out_pico=found.out_pico,
+    )
