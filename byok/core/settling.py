@@ -10,7 +10,7 @@ import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -68,6 +68,7 @@ class Settling:
     async def finish(self, run: Run, end: End) -> tuple[State, End]:
         """Prices an answer and books its end; the state that it has now, and the end as it was booked."""
         at, whole = self._clock(), run.live.snapshot()
+        asked = at - timedelta(milliseconds=end.outcome.duration_ms or 0)
 
         def write(end: End, text: str, reasoning: str) -> State:
             with self._db.write_core() as connection:
@@ -78,7 +79,7 @@ class Settling:
         while True:
             try:
                 if unpriced:
-                    outcome = await asyncio.to_thread(priced, run, end.outcome, price=self._price, at=at)
+                    outcome = await asyncio.to_thread(priced, run, end.outcome, price=self._price, at=asked)
                     end, unpriced = replace(end, outcome=outcome), False
                 return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning)), end
             except AWAY as error:
@@ -98,6 +99,9 @@ class Settling:
 
 def priced(run: Run, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
     """The outcome with its price, for an own key only. May be slow the first time: not for the loop.
+
+    Args:
+        at: when it was asked.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database is away, and with it the prices; ask again with the same `at`.

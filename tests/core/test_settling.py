@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,3 +75,25 @@ def test_what_a_provider_says_an_answer_cost_is_booked_without_token_counts_too(
     settled = row(any_db, "attempt")
     assert (settled["tokens_in"], settled["tokens_out"], settled["cost_pico"]) == (11, None, 250_000_000_000)
     assert settled["price_origin"] == "provider"
+
+
+def test_an_answer_that_ends_after_midnight_has_the_price_of_the_day_on_which_it_was_asked(db: Database) -> None:
+    gate, midnight = threading.Event(), datetime(2026, 12, 1, tzinfo=UTC)
+
+    def script(exchange: Exchange) -> None:
+        exchange.text("Once")
+        exchange.wait(gate)
+        exchange.chunk({"choices": [], "usage": {"cost": 0.25}})
+        exchange.finish(tokens=None)
+
+    with (
+        fake_provider(cost_at="usage_or_upstream") as fake,
+        process(db, price=PriceBook(db=db), clock=lambda: midnight) as one,
+    ):
+        fake.script = script
+        live = one.send(fake, Author(db), key_id=new_id())
+        text_arrived(live)
+        gate.set()
+        ended(live)
+    settled = row(db, "attempt")
+    assert (settled["settled_at"], settled["price_date"]) == (midnight, "2026-11-30")
