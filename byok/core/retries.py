@@ -59,9 +59,11 @@ def may_be_charged(error: BaseException | None) -> bool:
     Args:
         error: what ended it; None where it ended properly.
     """
-    if isinstance(error, UnreachableError | BadAnswerError):
-        return error.status is None and not isinstance(error, NoConnectionError)
-    return error.taken_on if isinstance(error, ProviderError) else not isinstance(error, ByokError)
+    if not isinstance(error, ProviderError):
+        return not isinstance(error, ByokError)
+    if error.taken_on or not isinstance(error, UnreachableError | BadAnswerError):
+        return error.taken_on
+    return error.status is None and not isinstance(error, NoConnectionError)
 
 
 def _passes(error: ProviderError) -> bool:
