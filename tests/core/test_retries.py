@@ -42,7 +42,7 @@ MIDDLE = Retries(jitter=lambda: 0.5)
     [
         NoConnectionError("no"),
         RateLimitedError("no", status=429),
-        *(ProviderDownError("no", status=status) for status in (408, 500, 502, 503, 504, 524, 529)),
+        *(ProviderDownError("no", status=status) for status in (408, 500, 502, 503, 522, 529)),
     ],
     ids=lambda error: f"{type(error).__name__} {error.status}",
 )
@@ -84,6 +84,7 @@ def test_what_does_not_pass_or_may_have_cost_something_is_not_asked_again(error:
         BadAnswerError("no", status=401, taken_on=True),
         KeyRejectedError("no", status=401, taken_on=True),
         ProviderDownError("no", status=503, taken_on=True),
+        *(ProviderDownError("no", status=status) for status in (504, 524)),
         UnreachableError("no answer in time"),
         BadAnswerError("no"),
         RuntimeError("no"),
@@ -200,6 +201,16 @@ def test_a_refusal_that_will_not_pass_is_one_attempt(one: Process, fake: FakePro
     fake.script = refuse(401)
     ended(one.send(fake, Author(one.db)))
     assert row(one.db, "attempt")["error"] == "KeyRejectedError"
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("status", [504, 524])
+def test_a_gateway_that_gave_up_waiting_is_one_attempt_that_may_cost(
+    one: Process, fake: FakeProvider, status: int
+) -> None:
+    fake.script = refuse(status)
+    ended(one.send(fake, Author(one.db)))
+    assert (row(one.db, "attempt")["status"], row(one.db, "attempt")["taken_on"]) == ("error", True)
     assert len(fake.requests) == 1
 
 
