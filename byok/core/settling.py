@@ -20,6 +20,7 @@ from byok.core.audit import Chains
 from byok.core.checkpoints import InThread
 from byok.core.ledger import Outcome
 from byok.core.live import State
+from byok.core.rollups import MOST_PICO
 from byok.core.run import End, Pricing, Run, report
 from byok.ground.clock import Clock
 from byok.ground.db import AWAY, Database
@@ -124,7 +125,7 @@ def priced(run: Run, outcome: Outcome, *, price: Pricing, at: datetime) -> Outco
     except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
         report(error, "an answer could not be priced")
         return outcome
-    if found is None:
+    if found is None or found.cost_pico > MOST_PICO:  # nobody can know what such a figure means
         return outcome
     return replace(
         outcome,

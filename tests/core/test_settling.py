@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from byok.core.allowances import spending
+from byok.core.ledger_check import differences
 from byok.core.live import Live
 from byok.core.price_book import PriceBook
 from byok.core.prices import Price
@@ -16,7 +18,7 @@ from byok.ground.db import Database
 from byok.ground.ids import new_id
 from byok.ground.tables import OwnPrice
 from tests.fake_provider import Exchange, FakeProvider, fake_provider, held
-from tests.run_world import NOVEMBER, Author, process, row, text_arrived
+from tests.run_world import NOVEMBER, Author, process, row, rows, text_arrived
 
 
 @pytest.fixture
@@ -97,3 +99,26 @@ def test_an_answer_that_ends_after_midnight_has_the_price_of_the_day_on_which_it
         ended(live)
     settled = row(db, "attempt")
     assert (settled["settled_at"], settled["price_date"]) == (midnight, "2026-11-30")
+
+
+@pytest.mark.parametrize(("dollars", "pico"), [(10_000, 10**16), (10_000.01, None), (9_000_000, None)])
+def test_a_provider_that_names_an_absurd_cost_leaves_the_month_to_be_added_up(
+    any_db: Database, dollars: float, pico: int | None
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.text("Hello.")
+        exchange.chunk({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost": dollars}})
+        exchange.finish(tokens=None)
+
+    author = Author(any_db)
+    with fake_provider(cost_at="usage_or_upstream") as fake, process(any_db, price=PriceBook(db=any_db)) as one:
+        fake.script = script
+        for _ in range(2):
+            ended(one.send(fake, author, key_id=new_id()))
+    settled = rows(any_db, "attempt")
+    assert [(one["status"], one["tokens_out"], one["cost_pico"]) for one in settled] == [("complete", 7, pico)] * 2
+    with any_db.read() as session:
+        connection = session.connection()
+        assert list(differences(connection, company_id=author.company_id)) == []
+        spent = spending(connection, company_id=author.company_id, month=settled[0]["month"])
+    assert (spent.spent_pico, spent.unpriced) == (2 * (pico or 0), 0 if pico else 2)
