@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -77,6 +77,7 @@ class Settling:
                 return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
 
         tries, unpriced = 0, run.job.key_id is not None
+        less: Iterator[End] | None = None
         while True:
             try:
                 if unpriced:
@@ -91,11 +92,22 @@ class Settling:
                 tries += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, the attempt must not stay open
                 report(error, "the end of an answer was refused by the database")
-                if tries < 0:
+                less = less or barer(end, error)
+                found = next(less, None)
+                if found is None:
                     return "failed", end
-                # Without its texts the row can be written whatever a provider sent.
-                bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
-                end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
+                end, whole = found, replace(whole, text="", reasoning="")
+
+
+def barer(end: End, refused: Exception) -> Iterator[End]:
+    """What is left of an end that the database refused, to be tried one by one: without the words that a provider sent,
+    then without its cost too. All other figures fit, and say whether it may have cost something.
+    """
+    known = replace(end.outcome, status="error", error=type(refused).__name__)
+    bare = replace(known, model_answered=None, provider_request_id=None)
+    yield End("failed", LOST, None, bare)
+    bare = replace(bare, cost_pico=None, price_origin=None, price_date=None, price_in_pico=None, price_out_pico=None)
+    yield End("failed", LOST, None, bare)
 
 
 def priced(run: Run, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:

@@ -14,6 +14,7 @@ from byok.core.ledger_check import differences
 from byok.core.live import Live
 from byok.core.price_book import PriceBook
 from byok.core.prices import Price
+from byok.core.settling import LOST
 from byok.ground.db import Database
 from byok.ground.ids import new_id
 from byok.ground.tables import OwnPrice
@@ -122,3 +123,46 @@ def test_a_provider_that_names_an_absurd_cost_leaves_the_month_to_be_added_up(
         assert list(differences(connection, company_id=author.company_id)) == []
         spent = spending(connection, company_id=author.company_id, month=settled[0]["month"])
     assert (spent.spent_pico, spent.unpriced) == (2 * (pico or 0), 0 if pico else 2)
+
+
+def refuse(db: Database, *, all_with: str) -> None:
+    """From now on the table of attempts takes no row with anything in this column."""
+    made = f"ALTER TABLE attempt ADD CONSTRAINT odd CHECK ({all_with} IS NULL)"
+    if db.is_sqlite:
+        made = f"CREATE TRIGGER odd BEFORE UPDATE ON attempt WHEN NEW.{all_with} IS NOT NULL"
+        made = f"{made} BEGIN SELECT RAISE(ABORT, 'odd'); END"
+    with db.write_core() as connection:
+        connection.exec_driver_sql(made)
+
+
+def test_an_end_that_the_database_refuses_keeps_all_figures(own_db: Database, fake: FakeProvider) -> None:
+    refuse(own_db, all_with="model_answered")
+    with process(own_db) as one:
+        live = one.send(fake, Author(own_db), key_id=new_id())
+        ended(live)
+    settled = row(own_db, "attempt")
+    assert (settled["status"], settled["answered"], settled["error"]) == ("error", True, "IntegrityError")
+    assert (settled["tokens_in"], settled["tokens_out"], settled["cost_pico"]) == (11, 7, 7_000)
+    assert 0 <= settled["ttft_ms"] <= settled["duration_ms"]
+    kept = row(own_db, "answer")
+    assert (kept["state"], kept["error"]) == (live.state, live.snapshot().error) == ("failed", LOST)
+
+
+def test_a_cost_that_the_database_refuses_leaves_the_call_one_that_may_have_cost(
+    own_db: Database, fake: FakeProvider
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.reasoning("Let me think")
+        exchange.finish("length", tokens=(11, 100))
+
+    fake.script = script
+    refuse(own_db, all_with="cost_pico")
+    author = Author(own_db)
+    with process(own_db) as one:
+        ended(one.send(fake, author, key_id=new_id()))
+    settled = row(own_db, "attempt")
+    assert (settled["status"], settled["answered"], settled["taken_on"]) == ("error", False, True)
+    assert (settled["cost_pico"], settled["price_origin"], settled["tokens_out"]) == (None, None, 100)
+    with own_db.read() as session:
+        spent = spending(session.connection(), company_id=author.company_id, month=settled["month"])
+    assert (spent.spent_pico, spent.unpriced) == (0, 1)
