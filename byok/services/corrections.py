@@ -105,16 +105,20 @@ class Corrections:
         return Verified(len(companies), attempts, tuple(found))
 
     def rebuild(self, company_id: UUID | None = None) -> int:
-        """Adds the days up anew from the rows; of one company, or of all. Answers may end meanwhile: they wait.
+        """Adds the days up anew from the rows; of one company, or of all, each in a transaction of its own.
+
+        Answers may end meanwhile, and wait while a company is added up. On SQLite, which has one writer, all else that
+        is written waits too, and fails where one company takes longer than `Database` is patient.
 
         Returns:
             How many companies.
         """
-        with self._db.write_core() as connection:
-            companies = self._companies(connection, company_id)
-            if not self._db.is_sqlite:
-                connection.execute(sa.text("LOCK TABLE usage_day, usage_detail IN EXCLUSIVE MODE"))
-            for one in companies:
+        with self._db.read() as session:
+            companies = self._companies(session.connection(), company_id)
+        for one in companies:
+            with self._db.write_core() as connection:
+                if not self._db.is_sqlite:
+                    connection.execute(sa.text("LOCK TABLE usage_day, usage_detail IN EXCLUSIVE MODE"))
                 rebuild(connection, company_id=one)
         return len(companies)
 
