@@ -77,7 +77,8 @@ class End:
 class Run:
     """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called, `hung_up` that
     somebody did so. `call` is what was sent and `ended` what came last, once they are. `over` is set when the answer is
-    whole, though the connection may still be seen to.
+    whole, though the connection may still be seen to. `never_sent` is an attempt that was to follow, where nobody heard
+    whether it stands reserved.
 
     Args:
         before: the attempt that failed and is followed by this one: its buffer, under its id, goes on.
@@ -90,6 +91,7 @@ class Run:
         self.tries: int = before.tries + 1 if before else 0
         self.why: EndStatus = "interrupted"
         self.hung_up = False
+        self.never_sent: UUID | None = None
         self.over = asyncio.Event()
         self.call: ChatCall | None = None
         self.ended: Ended | None = None

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from byok.core.rollups import MOST_PICO
 from byok.core.run import End, Pricing, Run, report
 from byok.ground.clock import Clock
 from byok.ground.db import AWAY, Database
+from byok.ground.ids import new_id
 
 LOST = "The answer could not be kept. Try again."
 RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
@@ -54,16 +56,17 @@ class Settling:
 
     async def follow(self, run: Run, end: End) -> UUID | None:
         """Books the failed attempt and the next one; None where that cannot be, and the question has failed."""
-        at = self._clock()
+        at, next_id = self._clock(), new_id()
 
         def write() -> UUID | None:
             with self._db.write_core() as connection:
-                return ledger.follow(connection, run.job.attempt_id, end.outcome, at=at)
+                return ledger.follow(connection, run.job.attempt_id, end.outcome, at=at, next_id=next_id)
 
         try:
             return await self._in_thread(write)
         except sa.exc.SQLAlchemyError as error:
             report(error, "a further attempt could not be reserved")
+            run.never_sent = next_id  # the commit may have gone through, and only its answer been lost
             return None
 
     async def finish(self, run: Run, end: End) -> tuple[State, End]:
@@ -73,7 +76,7 @@ class Settling:
 
         def write(end: End, text: str, reasoning: str) -> State:
             with self._db.write_core() as connection:
-                kept = {"text": text, "reasoning": reasoning}
+                kept: dict[str, Any] = {"text": text, "reasoning": reasoning, "never_sent": run.never_sent}
                 return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
 
         tries, unpriced = 0, run.job.key_id is not None

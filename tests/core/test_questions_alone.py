@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from byok.core import allowances, ledger
 from byok.core.job import Job
@@ -16,7 +17,7 @@ from byok.core.live import Live
 from byok.core.wire import ChatCall
 from byok.ground.clock import month_of, utc_now
 from byok.ground.db import Database
-from tests.fake_provider import Exchange, FakeProvider, fake_provider, held
+from tests.fake_provider import Exchange, FakeProvider, fake_provider, held, refuse
 from tests.run_world import PLAN, Author, Process, process, row, rows, until
 
 
@@ -86,3 +87,21 @@ def test_one_whose_process_dies_before_any_text_is_none(one: Process, fake: Fake
     gate.set()
     assert thinks.wait_end(timeout=10)
     assert talks.wait_end(timeout=10)
+
+
+def test_a_further_try_that_was_reserved_and_never_sent_holds_no_message(one: Process, fake: FakeProvider) -> None:
+    author, lost = Author(one.db), list[Any]()
+    fake.script = refuse(503)
+
+    @sa.event.listens_for(one.db.engine, "commit")
+    def on_commit(connection: sa.Connection) -> None:
+        if not lost and connection.exec_driver_sql("SELECT count(*) FROM attempt").scalar() == 2:
+            lost.append(connection.connection.dbapi_connection)
+            lost[0].commit()
+            raise sa.exc.OperationalError("COMMIT", None, ConnectionError())
+
+    live = ask(one, fake, author)
+    assert live.wait_end(timeout=10)
+    assert (live.state, len(lost), len(fake.requests)) == ("failed", 1, 1)
+    assert [one["status"] for one in rows(one.db, "attempt")] == ["error", "interrupted"]
+    assert used(author) == 0
