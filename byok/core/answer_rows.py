@@ -14,6 +14,7 @@ from byok.core.job import Job
 from byok.core.ledger import settle, settle_lost
 from byok.core.live import State
 from byok.core.run import End
+from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 
 ANSWERS = metadata.tables["answer"]
@@ -25,6 +26,11 @@ def checkpoint(connection: sa.Connection, texts: Iterable[tuple[UUID, str, str]]
     row: sa.BindParameter[UUID] = sa.bindparam("row")
     still = sa.update(ANSWERS).where((ANSWERS.c.id == row) & (ANSWERS.c.state == "running"))
     connection.execute(still, [{"row": answer, "text": text, "reasoning": more} for answer, text, more in texts])
+
+
+def note_answered(connection: sa.Connection, attempts: Collection[UUID]) -> None:
+    """Keeps that text came of attempts without an answer's row, in case that nobody lives to settle them."""
+    connection.execute(sa.update(ATTEMPTS).where(ATTEMPTS.c.id.in_(attempts), OPEN).values(answered=True))
 
 
 def is_running(connection: sa.Connection, answer: UUID) -> bool:
@@ -48,16 +54,21 @@ def finish(
     reasoning: str,
     at: datetime,
     chains: Chains | None = None,
+    never_sent: UUID | None = None,
 ) -> State:
     """Settles the attempt and ends its answer, in the caller's one transaction.
 
     Args:
         chains: where the first use of a key in a day is recorded.
+        never_sent: a further attempt that may stand reserved by a commit whose answer was lost on the way.
 
     Returns:
         The state that the answer has now: another one where a sweep took this process for dead and came first.
     """
     first = settle(connection, job.attempt_id, end.outcome, at=at)
+    if job.answer_id is not None or never_sent is not None:
+        others = ATTEMPTS.c.id == never_sent if job.answer_id is None else ATTEMPTS.c.answer_id == job.answer_id
+        settle_lost(connection, others, status="interrupted", at=at)
     key = key_days.touch(connection, job, at=at) if first and job.key_id is not None else None
     state = end.state if job.answer_id is None else _end(connection, job, end, text=text, reasoning=reasoning, at=at)
     if key is not None and chains is not None:
@@ -66,8 +77,6 @@ def finish(
 
 
 def _end(connection: sa.Connection, job: Job, end: End, *, text: str, reasoning: str, at: datetime) -> State:
-    # A further attempt may stand reserved by a commit whose answer was lost on the way: it was never sent.
-    settle_lost(connection, ATTEMPTS.c.answer_id == job.answer_id, status="interrupted", at=at)
     mine = sa.update(ANSWERS).where(ANSWERS.c.id == job.answer_id)
     ended = connection.execute(
         mine.where(ANSWERS.c.state == "running").values(

@@ -1,6 +1,7 @@
 """Leases: each process says that it is alive, and whoever finds one that is not settles what it left open.
 
-Refuses to touch anything of a process whose lease still stands.
+Refuses to touch anything of a process whose lease still stands. Where several machines share a database, it is the one
+that says what time it is: their own clocks may differ by more than a lease lasts.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Lease:
 
     Args:
         what: `app` or `command`, for people who look into the table.
+        clock: this machine's, for a database on it.
     """
 
     def __init__(
@@ -76,8 +78,8 @@ class Lease:
                 self._renew()
 
     def _renew(self) -> None:
-        now = self._clock()
         with self._db.write_core() as connection:
+            now = self._clock() if self._db.is_sqlite else connection.execute(sa.select(sa.func.now())).scalar_one()
             mine = sa.update(LEASES).where(LEASES.c.id == self.id).values(expires_at=now + LEASE)
             if connection.execute(mine).rowcount == 0:  # the first time, or another process took this one for dead
                 connection.execute(
@@ -97,7 +99,11 @@ class Lease:
 def sweep(db: Database, now: datetime) -> int:
     """Settles what processes without a living lease left open: attempts become unknown, answers interrupted.
 
-    An attempt whose answer has text counts as answered. Renew your own lease before.
+    An attempt of which text was kept counts as answered: in its answer, else by a note in its own row. What came less
+    than a checkpoint before its process died, nobody knows of. Renew your own lease before.
+
+    Args:
+        now: by the clock that the leases go by.
 
     Returns:
         How many attempts and answers were settled.
@@ -113,7 +119,8 @@ def sweep(db: Database, now: datetime) -> int:
         # Leases go first: one that is renewed at this very moment is then either kept, or its owner starts a new one.
         connection.execute(sa.delete(LEASES).where(LEASES.c.expires_at <= now))
         has_text = sa.exists().where((ANSWERS.c.id == ATTEMPTS.c.answer_id) & (ANSWERS.c.text != ""))
-        attempts = settle_lost(connection, open_attempts, status="unknown", answered=has_text, at=now)
+        answered = has_text | ATTEMPTS.c.answered
+        attempts = settle_lost(connection, open_attempts, status="unknown", answered=answered, at=now)
         answers = connection.execute(
             sa.update(ANSWERS).where(open_answers).values(state="interrupted", finished_at=now)
         )

@@ -163,11 +163,14 @@ def reserve(
     return attempt_id
 
 
-def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime) -> UUID | None:
+def follow(
+    connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at: datetime, next_id: UUID | None = None
+) -> UUID | None:
     """Settles an attempt that failed and reserves the next one in its place, for the same question.
 
     Both in the caller's transaction, so that nobody else takes the message, or the part of a budget, that the failed
-    one gives back: within its month neither need be looked at again, and beyond it nothing is carried.
+    one gives back: within its month neither need be looked at again, and beyond it nothing is carried. Whoever gives
+    `next_id` can find the new one even where he never heard of the commit.
 
     Returns:
         The new attempt's id. None, and no new one, where the failed one had been settled before, by whoever took this
@@ -176,7 +179,8 @@ def follow(connection: sa.Connection, attempt_id: UUID, outcome: Outcome, *, at:
     if not settle(connection, attempt_id, outcome, at=at):
         return None
     same = [ATTEMPTS.c[name] for name in _SAME]
-    fresh = {"id": new_id(), "status": "reserved", "answered": False, "month": month_of(at), "reserved_at": at}
+    fresh = {"id": next_id or new_id(), "status": "reserved", "answered": False}
+    fresh |= {"month": month_of(at), "reserved_at": at}
     values = [sa.literal(value, ATTEMPTS.c[name].type) for name, value in fresh.items()]
     its_key = sa.exists().where(KEYS.c.id == _a.key_id)
     row = sa.select(*same, *values).where(_a.id == attempt_id, _a.month == month_of(at), _a.key_id.is_(None) | its_key)

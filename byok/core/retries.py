@@ -1,7 +1,7 @@
 """Whether a question that failed is asked once more, and after how long. Decides; neither waits nor sends.
 
-Refuses whatever may have cost something already: after the first token, after a silence, for credit, for a request
-that the provider will refuse again.
+Refuses whatever may have cost something already: after the first token, after a silence (a gateway's too), for credit,
+for a request that the provider will refuse again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from byok.ground.errors import (
 )
 
 PAUSES = (0.5, 1.5)  # seconds before the second and the third attempt, give or take half of it
+GAVE_UP = (504, 524)  # a gateway on what it waited for in vain; with 522 it never got through to anybody
 LONGEST = 30.0  # seconds: whoever is asked to wait longer is told so instead
 
 
@@ -59,14 +60,18 @@ def may_be_charged(error: BaseException | None) -> bool:
     Args:
         error: what ended it; None where it ended properly.
     """
-    if isinstance(error, UnreachableError | BadAnswerError):
-        return error.status is None and not isinstance(error, NoConnectionError)
-    return error.taken_on if isinstance(error, ProviderError) else not isinstance(error, ByokError)
+    if not isinstance(error, ProviderError):
+        return not isinstance(error, ByokError)
+    if error.taken_on or error.status in GAVE_UP:
+        return True
+    if not isinstance(error, UnreachableError | BadAnswerError):
+        return False
+    return error.status is None and not isinstance(error, NoConnectionError)
 
 
 def _passes(error: ProviderError) -> bool:
-    """Whether it is of a kind that passes by itself: no connection, 408, 429, 5xx (529 too)."""
-    if error.taken_on or error.hopeless:
+    """Whether it is of a kind that passes by itself: no connection, 408, 429, 5xx (529 too) but for a silence."""
+    if error.taken_on or error.hopeless or error.status in GAVE_UP:
         return False
     if isinstance(error, RateLimitedError):
         return error.status == 429

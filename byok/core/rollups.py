@@ -9,7 +9,7 @@ import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -20,6 +20,10 @@ from byok.ground.tables.rollups import BUCKETS, COARSE, FIGURES, FINE, NOBODY, U
 
 NAMED = ("company_id", "source", "provider_id", "model_asked", "key_id", "person_id", "chatbot_id")
 """What of an attempt says into which rows it goes, beside the day of its reservation."""
+
+MOST_PICO: Final = 10**16
+"""The most that one attempt may be booked with, in pico-dollars: $10,000, beyond any answer. A column holds 922 times
+as much, so that it takes as many such attempts in one period, and not one absurd figure, until nothing adds up."""
 
 
 @dataclass(frozen=True, slots=True)

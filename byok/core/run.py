@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from byok.core.job import Job
@@ -76,7 +76,9 @@ class End:
 
 class Run:
     """A job, its buffer, and what is known of it so far. `why` says how a cancelled one is to be called, `hung_up` that
-    somebody did so. `over` is set when the answer is whole, though the connection may still be seen to.
+    somebody did so. `call` is what was sent and `ended` what came last, once they are. `over` is set when the answer is
+    whole, though the connection may still be seen to. `never_sent` is an attempt that was to follow, where nobody heard
+    whether it stands reserved.
 
     Args:
         before: the attempt that failed and is followed by this one: its buffer, under its id, goes on.
@@ -89,9 +91,10 @@ class Run:
         self.tries: int = before.tries + 1 if before else 0
         self.why: EndStatus = "interrupted"
         self.hung_up = False
+        self.never_sent: UUID | None = None
         self.over = asyncio.Event()
-        self._call: ChatCall | None = None
-        self._ended: Ended | None = None
+        self.call: ChatCall | None = None
+        self.ended: Ended | None = None
         self._began = self._first_text = self._last = time.perf_counter()
         self._answered = self._begun = False
 
@@ -99,6 +102,11 @@ class Run:
     def begun(self) -> bool:
         """Whether anything of an answer came, be it reasoning alone: it is paid for."""
         return self._begun
+
+    @property
+    def answered(self) -> bool:
+        """Whether any text came: it is an answer, whatever becomes of it."""
+        return self._answered
 
     def again(self, attempt_id: UUID) -> Run:
         """The run of the next attempt at the same answer."""
@@ -116,13 +124,13 @@ class Run:
             waited: whether time has passed since it was reserved, so that the call is made anew.
         """
         call = (self.job.anew if waited else None) or self.job.call
-        self._call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
+        self.call = call if isinstance(call, ChatCall) else await asyncio.to_thread(call)
         self._began = self._last = time.perf_counter()
         try:
-            async with aclosing(wire.chat(self._call)) as chat:
+            async with aclosing(wire.chat(self.call)) as chat:
                 async for event in chat:
                     if isinstance(event, Ended):
-                        self._ended, self._last = event, time.perf_counter()
+                        self.ended, self._last = event, time.perf_counter()
                         self.over.set()
                         continue
                     self._begun = True
@@ -150,7 +158,7 @@ class Run:
             error: what the stream raised, or None.
         """
         state, status, words, name = self._judge(error)
-        ended, sent = self._ended, self._call is not None
+        ended, sent = self.ended, self.call is not None
         usage = (ended.usage if ended else None) or Usage()
         request_id = ended.request_id if ended else None
         if isinstance(error, ProviderError):
@@ -171,35 +179,13 @@ class Run:
         )
         return End(state, words, ended.finish_reason if ended else None, outcome)
 
-    def priced(self, outcome: Outcome, *, price: Pricing, at: datetime) -> Outcome:
-        """The outcome with its price, for an own key only. May be slow the first time: not for the loop."""
-        ended, call = self._ended, self._call
-        if self.job.key_id is None or call is None or ended is None or ended.usage is None:
-            return outcome
-        try:
-            found = price(
-                call.provider,
-                model=ended.model or call.model,
-                asked=call.model,
-                usage=ended.usage,
-                at=at,
-                key_id=self.job.key_id,
-                company_id=self.job.company_id,
-            )
-        except Exception as error:  # noqa: BLE001 - no price list may keep an attempt from being settled
-            report(error, "an answer could not be priced")
-            return outcome
-        if found is None:
-            return outcome
-        return replace(outcome, **_priced(found))
-
     def _judge(self, error: BaseException | None) -> tuple[State, EndStatus, str | None, str | None]:
         if isinstance(error, asyncio.CancelledError):
             return (
                 ("stopped", "stopped", None, None) if self.why == "stopped" else ("interrupted", self.why, None, None)
             )
-        finish = self._ended.finish_reason if self._ended else None
-        if error is None and self._ended is None:
+        finish = self.ended.finish_reason if self.ended else None
+        if error is None and self.ended is None:
             error = BadAnswerError("The answer broke off.")
         elif error is None and finish == "error":
             error = BadAnswerError("The provider ended the answer with an error.")
@@ -213,16 +199,6 @@ class Run:
             report(error, "an answer failed inside the workbench")
             return "failed", "error", "Something went wrong inside the workbench. Try again.", type(error).__name__
         return "failed", "error", str(error), type(error).__name__
-
-
-def _priced(found: Price) -> dict[str, Any]:
-    return {
-        "cost_pico": found.cost_pico,
-        "price_origin": found.origin,
-        "price_date": found.date,
-        "price_in_pico": found.in_pico,
-        "price_out_pico": found.out_pico,
-    }
 
 
 def storable(text: str) -> str:

@@ -10,23 +10,20 @@ import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
-import sqlalchemy as sa
-
-from byok.core import answer_rows, ledger
 from byok.core.audit import Chains
 from byok.core.checkpoints import TICK, Checkpoints
 from byok.core.job import Job
 from byok.core.leases import Lease
-from byok.core.ledger import EndStatus, Outcome
-from byok.core.live import Live, State
+from byok.core.ledger import EndStatus
+from byok.core.live import Live
 from byok.core.loop import LoopThread
 from byok.core.order import Order
 from byok.core.retries import Retries
-from byok.core.run import Chats, End, Pricing, Run, log, report
+from byok.core.run import Chats, End, Pricing, Run, log
+from byok.core.settling import Settling
 from byok.core.turns import Turns
 from byok.core.waiting_line import WaitingLine
 from byok.ground.clock import Clock, utc_now
@@ -34,9 +31,7 @@ from byok.ground.db import Database
 
 T = TypeVar("T")
 
-LOST = "The answer could not be kept. Try again."
 CLOSING = 8.0  # seconds that closing may take
-RETRY = (0.1, 0.5, 2.0)  # seconds between tries to write an end; then every 5 s for as long as the process lives
 
 
 class Runner:
@@ -65,8 +60,7 @@ class Runner:
         clock: Clock = utc_now,
         tick: float = TICK,
     ) -> None:
-        self._db, self._loop, self._wire, self._lease = db, loop, wire, lease
-        self._price, self._chains, self._clock = price, chains, clock
+        self._loop, self._wire, self._lease = loop, wire, lease
         self._retries = retries or Retries()
         self._lock = threading.Lock()
         self._runs: dict[UUID, Run] = {}
@@ -75,6 +69,9 @@ class Runner:
         self._ends: dict[UUID, asyncio.Task[None]] = {}
         self._order = Order(db=db, ends=self._ends, in_thread=self._in_thread, tick=tick)
         self._rows = ThreadPoolExecutor(1 if db.is_sqlite else 4, thread_name_prefix="byok-rows")
+        self._settling = Settling(
+            db=db, in_thread=self._in_thread, price=price, chains=chains, clock=clock, closed=lambda: self._closed
+        )
         self._keeper: Future[None] | None = None
         self._checkpoints = Checkpoints(
             db=db, runs=self._runs, in_thread=self._in_thread, stop=lambda key: self._hang_up(key, "stopped"), tick=tick
@@ -164,11 +161,7 @@ class Runner:
     async def _see_to_its_end(self, run: Run, stream: asyncio.Task[None]) -> None:
         # Nobody cancels this task: only the stream is hung up, so what follows runs whatever happens.
         run, stream, end = await self._attempts(run, stream)
-        at = self._clock()
-        if run.job.key_id is not None and end.outcome.tokens_out is not None:
-            outcome = await asyncio.to_thread(run.priced, end.outcome, price=self._price, at=at)
-            end = End(end.state, end.error, end.finish_reason, outcome)
-        state = await self._write_end(run, end)
+        state, end = await self._settling.finish(run, end)
         run.live.end(state, error=end.error, finish_reason=end.finish_reason, outcome=end.outcome)
         self._runs.pop(run.id, None)
         await asyncio.wait({stream})
@@ -188,7 +181,7 @@ class Runner:
             await asyncio.wait({waiting})
             if waiting.cancelled() or self._closed:
                 return run, stream, run.given_up(end)
-            attempt_id = await self._follow(run, end)
+            attempt_id = await self._settling.follow(run, end)
             if attempt_id is None:
                 return run, stream, end
             before, run = run, run.again(attempt_id)
@@ -196,46 +189,6 @@ class Runner:
             self._runs[run.id], self._streams[run.id] = run, stream
             if before.hung_up:  # while the database was written, when there was nothing to cancel
                 self._hang_up(run.id, before.why)
-
-    async def _follow(self, run: Run, end: End) -> UUID | None:
-        """Books the failed attempt and the next one; None where that cannot be, and the question has failed."""
-        at = self._clock()
-
-        def write() -> UUID | None:
-            with self._db.write_core() as connection:
-                return ledger.follow(connection, run.job.attempt_id, end.outcome, at=at)
-
-        try:
-            return await self._in_thread(write)
-        except sa.exc.SQLAlchemyError as error:
-            report(error, "a further attempt could not be reserved")
-            return None
-
-    async def _write_end(self, run: Run, end: End) -> State:
-        at, whole = self._clock(), run.live.snapshot()
-
-        def write(end: End, text: str, reasoning: str) -> State:
-            with self._db.write_core() as connection:
-                kept = {"text": text, "reasoning": reasoning}
-                return answer_rows.finish(connection, run.job, end, **kept, at=at, chains=self._chains)
-
-        tries = 0
-        while True:
-            try:
-                return await self._in_thread(functools.partial(write, end, whole.text, whole.reasoning))
-            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
-                report(error, "the end of an answer could not be written; trying again")
-                if self._closed and tries >= len(RETRY):
-                    return end.state
-                await asyncio.sleep(RETRY[tries] if tries < len(RETRY) else 5)
-                tries += 1
-            except Exception as error:  # noqa: BLE001 - whatever it is, the attempt must not stay open
-                report(error, "the end of an answer was refused by the database")
-                if tries < 0:
-                    return "failed"
-                # Without its texts the row can be written whatever a provider sent.
-                bare = Outcome(status="error", answered=end.outcome.answered, error=type(error).__name__)
-                end, whole, tries = End("failed", LOST, None, bare), replace(whole, text="", reasoning=""), -1
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, function)

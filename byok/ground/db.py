@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -20,6 +20,8 @@ from byok.ground.errors import SettingsError
 from byok.ground.prepared import execute
 
 WRITE = {"byok_write": True}
+AWAY: Final = (sa.exc.OperationalError, sa.exc.TimeoutError)
+"""What is raised while the database cannot be reached, or has no time: the same may go well a moment later."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON")
 READ_ONLY = ("query_only=ON",)
 

@@ -151,7 +151,7 @@ class ProviderError(ByokError):
         request_id: the provider's own id of the request, or None.
         retry_after: seconds the provider asks to wait, or None.
         words: the provider's own words, scrubbed of anything key-like; may be empty.
-        taken_on: it had promised an answer before it failed, so that asking again may cost twice.
+        taken_on: it had said yes to the question before it failed, so that asking again may cost twice.
         hopeless: it says itself that asking the same again is of no use.
     """
 

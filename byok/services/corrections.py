@@ -16,6 +16,7 @@ from byok.core.adjustments import Correction, adjust
 from byok.core.audit import Chains
 from byok.core.ledger_check import Difference, differences, rebuild
 from byok.core.plans import Plans
+from byok.core.rollups import MOST_PICO
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotAllowedError
@@ -25,7 +26,7 @@ from byok.services.access import Actor, admit
 from byok.services.recording import Record
 
 COMPANIES, ATTEMPTS = metadata.tables["company"], metadata.tables["attempt"]
-MOST_USD = Decimal(1_000_000)
+MOST_USD = MOST_PICO // 10**12
 LONGEST_REASON = 500
 
 
@@ -77,7 +78,7 @@ class Corrections:
             if tokens is not None and not 0 <= tokens < 2**31:
                 raise InvalidInputError(f"{tokens} is no number of tokens.", field=name)
         if cost is not None and not (cost.is_finite() and 0 <= cost <= MOST_USD):
-            raise InvalidInputError(f"{cost} is no amount in USD that could be booked.", field="cost")
+            raise InvalidInputError(f"A cost must be a number of USD from 0 to {MOST_USD:,}.", field="cost")
         pico = None if cost is None else int(cost.scaleb(12).to_integral_value(ROUND_HALF_EVEN))
         with self._db.write_core() as connection:
             grant = admit(connection, actor, self._plans)
@@ -104,16 +105,20 @@ class Corrections:
         return Verified(len(companies), attempts, tuple(found))
 
     def rebuild(self, company_id: UUID | None = None) -> int:
-        """Adds the days up anew from the rows; of one company, or of all. Answers may end meanwhile: they wait.
+        """Adds the days up anew from the rows; of one company, or of all, each in a transaction of its own.
+
+        Answers may end meanwhile, and wait while a company is added up. On SQLite, which has one writer, all else that
+        is written waits too, and fails where one company takes longer than `Database` is patient.
 
         Returns:
             How many companies.
         """
-        with self._db.write_core() as connection:
-            companies = self._companies(connection, company_id)
-            if not self._db.is_sqlite:
-                connection.execute(sa.text("LOCK TABLE usage_day, usage_detail IN EXCLUSIVE MODE"))
-            for one in companies:
+        with self._db.read() as session:
+            companies = self._companies(session.connection(), company_id)
+        for one in companies:
+            with self._db.write_core() as connection:
+                if not self._db.is_sqlite:
+                    connection.execute(sa.text("LOCK TABLE usage_day, usage_detail IN EXCLUSIVE MODE"))
                 rebuild(connection, company_id=one)
         return len(companies)
 

@@ -30,10 +30,10 @@ def write_text(db: Database, text: str) -> None:
 
 
 def test_what_a_dead_process_left_open_becomes_unknown_and_interrupted(any_db: Database, loop: LoopThread) -> None:
-    dead = Lease(db=any_db, loop=loop, what="app", clock=lambda: utc_now() - LEASE)
+    dead = Lease(db=any_db, loop=loop, what="app", renew_every=600)
     Author(any_db).reserve(dead.start())
     write_text(any_db, "It was a dark")
-    assert sweep(any_db, utc_now()) == 2
+    assert sweep(any_db, utc_now() + 2 * LEASE) == 2
     attempt, answer = row(any_db, "attempt"), row(any_db, "answer")
     assert (attempt["status"], attempt["answered"]) == ("unknown", True)
     assert (answer["state"], answer["text"]) == ("interrupted", "It was a dark")
@@ -70,6 +70,27 @@ def test_a_process_that_was_taken_for_dead_takes_a_new_lease(any_db: Database, l
     sweep(any_db, utc_now() + 2 * LEASE)
     until(lambda: rows(any_db, "process_lease"))
     lease.close()
+
+
+@pytest.mark.parametrize("any_db", ["postgres"], indirect=True)
+@pytest.mark.parametrize("seconds", [-30, -8, 8, 30])
+def test_replicas_whose_clocks_differ_do_not_take_one_another_for_dead(
+    any_db: Database, loop: LoopThread, seconds: int
+) -> None:
+    ahead = timedelta(seconds=seconds)
+    one = Lease(db=any_db, loop=loop, what="app")
+    Author(any_db).reserve(one.start())
+    other = Lease(db=any_db, loop=loop, what="app", clock=lambda: utc_now() + ahead)
+    Author(any_db, slug="other").reserve(other.start())
+    leases = rows(any_db, "process_lease")
+    assert {lease["id"] for lease in leases} == {one.id, other.id}
+    assert leases[1]["expires_at"] - leases[0]["expires_at"] < LEASE / 2
+    third = Lease(db=any_db, loop=loop, what="command")
+    third.start()
+    assert [attempt["status"] for attempt in rows(any_db, "attempt")] == ["reserved"] * 2
+    assert [answer["state"] for answer in rows(any_db, "answer")] == ["running"] * 2
+    for lease in (one, other, third):
+        lease.close()
 
 
 def test_whoever_starts_settles_what_the_dead_left(any_db: Database, loop: LoopThread) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from byok.core import allowances, ledger
 from byok.core.leases import LEASE, sweep
 from byok.core.live import Live
-from byok.core.retries import LONGEST, PAUSES, Retries
+from byok.core.retries import LONGEST, PAUSES, Retries, may_be_charged
 from byok.core.wire import ChatCall, Delta, Ended
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
@@ -42,7 +42,7 @@ MIDDLE = Retries(jitter=lambda: 0.5)
     [
         NoConnectionError("no"),
         RateLimitedError("no", status=429),
-        *(ProviderDownError("no", status=status) for status in (408, 500, 502, 503, 504, 524, 529)),
+        *(ProviderDownError("no", status=status) for status in (408, 500, 502, 503, 522, 529)),
     ],
     ids=lambda error: f"{type(error).__name__} {error.status}",
 )
@@ -64,6 +64,7 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
         ProviderDownError("no"),
         RateLimitedError("no", status=429, taken_on=True),
         ProviderDownError("no", status=503, taken_on=True),
+        NoConnectionError("no", taken_on=True),
         ProviderDownError("no", status=503, hopeless=True),
         UnreachableError("no answer in time"),
         BadAnswerError("no"),
@@ -74,6 +75,40 @@ def test_what_passes_by_itself_is_asked_twice_more(error: Exception) -> None:
 )
 def test_what_does_not_pass_or_may_have_cost_something_is_not_asked_again(error: Exception | None) -> None:
     assert MIDDLE.pause(error, tries=0, begun=False) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoConnectionError("no", taken_on=True),
+        BadAnswerError("no", status=401, taken_on=True),
+        KeyRejectedError("no", status=401, taken_on=True),
+        ProviderDownError("no", status=503, taken_on=True),
+        *(ProviderDownError("no", status=status) for status in (504, 524)),
+        UnreachableError("no answer in time"),
+        BadAnswerError("no"),
+        RuntimeError("no"),
+        None,
+    ],
+    ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
+)
+def test_what_was_promised_or_met_with_silence_may_be_charged(error: Exception | None) -> None:
+    assert may_be_charged(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoConnectionError("no"),
+        BadAnswerError("no", status=401),
+        KeyRejectedError("no", status=401),
+        ProviderDownError("no", status=503),
+        KeyUnreadableError(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
+)
+def test_what_was_refused_or_never_sent_is_not_charged(error: Exception) -> None:
+    assert not may_be_charged(error)
 
 
 def test_nothing_is_asked_again_after_the_first_token() -> None:
@@ -169,6 +204,16 @@ def test_a_refusal_that_will_not_pass_is_one_attempt(one: Process, fake: FakePro
     assert len(fake.requests) == 1
 
 
+@pytest.mark.parametrize("status", [504, 524])
+def test_a_gateway_that_gave_up_waiting_is_one_attempt_that_may_cost(
+    one: Process, fake: FakeProvider, status: int
+) -> None:
+    fake.script = refuse(status)
+    ended(one.send(fake, Author(one.db)))
+    assert (row(one.db, "attempt")["status"], row(one.db, "attempt")["taken_on"]) == ("error", True)
+    assert len(fake.requests) == 1
+
+
 def test_nothing_is_sent_twice_once_text_has_come(one: Process, fake: FakeProvider) -> None:
     def script(exchange: Exchange) -> None:
         exchange.text("Once")
@@ -221,6 +266,32 @@ def test_a_stop_ends_the_pause_and_what_failed_stays_a_failure(any_db: Database,
         assert live.state == row(one.db, "answer")["state"] == "stopped"
         assert row(one.db, "attempt")["status"] == "error"
     assert len(fake.requests) == 1
+
+
+class Promises:
+    """A wire to a provider that says yes, and then cannot be reached."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def chat(self, call: ChatCall) -> AsyncGenerator[Delta | Ended, None]:
+        self.asked += 1
+        if call.model:
+            raise NoConnectionError("no", taken_on=True)
+        yield Delta()
+
+
+def test_a_promised_answer_that_cannot_be_fetched_is_booked_as_one_that_may_cost(
+    db: Database, fake: FakeProvider
+) -> None:
+    wire, author = Promises(), Author(db)
+    with process(db, wire=wire) as one:
+        ended(one.send(fake, author))
+    attempt = row(db, "attempt")
+    assert (attempt["status"], attempt["taken_on"], wire.asked) == ("error", True, 1)
+    with db.read() as session:
+        spent = allowances.spending(session.connection(), company_id=author.company_id, month=attempt["month"])
+    assert spent.unpriced == 1
 
 
 class FailsWhenStopped:

@@ -79,6 +79,22 @@ def test_a_promise_that_is_broken_says_that_the_question_had_been_taken_on() -> 
     assert caught.value.taken_on
 
 
+def test_an_error_in_the_promised_answer_itself_says_so_too() -> None:
+    torn = said("200 OK", "text/event-stream", sse({"error": {"message": "worker lost", "code": 503}}))
+    respond, _ = in_turn(PROMISE, torn)
+    with pytest.raises(ProviderDownError, match="worker lost") as caught:
+        ask_nvidia(respond)
+    assert caught.value.taken_on
+
+
+def test_a_promised_answer_that_may_not_be_streamed_is_not_asked_for_once_more() -> None:
+    no = b'{"error": {"message": "verify your organization", "param": "stream"}}'
+    respond, requests = in_turn(PROMISE, said("400 Bad Request", "application/json", no))
+    with pytest.raises(ProviderError) as caught:
+        ask_nvidia(respond)
+    assert (caught.value.taken_on, len(requests)) == (True, 2)
+
+
 def test_a_refusal_at_once_had_not_been_taken_on() -> None:
     respond, _ = in_turn(said("503 Service Unavailable", "application/json", b'{"detail": "busy"}'))
     with pytest.raises(ProviderDownError) as caught:
@@ -88,9 +104,9 @@ def test_a_refusal_at_once_had_not_been_taken_on() -> None:
 
 def test_a_202_without_a_ticket_is_not_fetched() -> None:
     respond, requests = in_turn(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-    with pytest.raises(ProviderError):
+    with pytest.raises(ProviderError) as caught:
         ask_nvidia(respond)
-    assert len(requests) == 1
+    assert (caught.value.taken_on, len(requests)) == (True, 1)
 
 
 def test_stop_ends_the_looking() -> None:

@@ -111,6 +111,9 @@ class Wire:
                     yield delta
             yield answer.end()
             await upstream.linger()
+        except ProviderError as error:
+            error.taken_on = error.taken_on or upstream.promised
+            raise
         finally:
             await upstream.aclose()
 
@@ -140,11 +143,11 @@ class Wire:
             refusal = read_refusal(await upstream.refusal(until=waits.refusal()))
         finally:
             await upstream.aclose()
-        if stream and refusal.status == 400 and refusal.param == "stream":
+        if stream and not promised and refusal.status == 400 and refusal.param == "stream":
             waits.unstreamed()
             return await self._open(call, waits, stream=False)
         error = to_error(provider, refusal)
-        error.taken_on = promised
+        error.taken_on = promised or 200 < upstream.status < 300  # a yes, though nothing of an answer can be fetched
         raise error
 
     async def _fetch_pending(self, call: ChatCall, upstream: Upstream, waits: Waits) -> Upstream:
@@ -170,6 +173,7 @@ class Wire:
             except ProviderError as error:
                 error.taken_on = True
                 raise
+            upstream.promised = True
             path, looks = status_path(call.provider, upstream.headers) or path, looks + 1
         return upstream
 

@@ -53,6 +53,7 @@ class Upstream:
     def __init__(self, provider: Provider, response: httpx.Response) -> None:
         self.provider = provider
         self.status = response.status_code
+        self.promised = False  # whether it was fetched once the question had been taken on
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         # The stream itself: httpx's own ways add three generators to each chunk, and unpack without a limit.
