@@ -41,7 +41,8 @@ class BudgetView:
     Attributes:
         provider_id: empty for all own keys together; `provider` is the full name then as well.
         spent_pico: of calls that have ended; `held_pico`: the most that those may cost that are still open.
-        unpriced_calls: how many calls a month may go without a known price; `unpriced_used`: how many did or do.
+        unpriced_calls: how many calls a month may go without a known price; `unpriced_used`: how many do, or did and
+            never told what they cost.
         share: of the limit that is spent or held, 1 being all of it.
         state: `warn` from 80 %, `stopped` at 100 %.
         called: what messages call it, e.g. `the OpenAI budget for November`.

@@ -21,9 +21,10 @@ from byok.ground.errors import (
 )
 from byok.services.access import Actor
 from byok.services.budgets import Budgets
+from byok.services.messages import Ask
 from tests.fake_provider import fake_provider, held
 from tests.run_world import PLAN, Author, rows
-from tests.services.budget_world import CALL, allow, budgets, unpriced, usd
+from tests.services.budget_world import CALL, allow, budgets, costs, forecasts, told_later, unpriced, usd
 from tests.services.talk_world import PLANS, TalkWorld, column, talk_world
 
 
@@ -203,3 +204,51 @@ def test_of_many_unpriced_calls_at_once_exactly_as_many_get_through_as_are_allow
         with ThreadPoolExecutor(20) as pool:
             assert sum(pool.map(send, range(20))) == 5
         gate.set()
+
+
+TELLS_COST = {"cost_at": "usage_or_upstream"}
+CENT = 10**10
+
+
+def test_calls_whose_price_is_known_only_afterwards_end_with_the_budget(any_db: Database) -> None:
+    with talk_world(any_db, price=told_later, habits=TELLS_COST) as one:
+        one.fake.script = costs(0.05)
+        allow(one, 20 * CENT)
+        month = f"{datetime.now(UTC):%B}"
+        for _ in range(4):
+            assert one.ask()[1].state == "complete"
+        with pytest.raises(BudgetReachedError) as refused:
+            one.send("Hi", [column()])
+        assert str(refused.value) == (
+            f"The Fake AI budget for {month} has $0.00 of $0.20 left, and what this call may cost is not known. "
+            "Choose a standard model, or have an admin raise the budget in Usage."
+        )
+        (told,) = forecasts(one).look(one.ada, [column()], asks=[Ask("Hi")]).columns
+        assert (told.runs, told.problem) == (False, str(refused.value))
+        (view,) = budgets(one).list(one.ada)
+        assert (view.spent_pico, view.unpriced_used, view.state) == (20 * CENT, 0, "stopped")
+
+
+def test_calls_without_a_price_end_with_what_others_hold(any_db: Database) -> None:
+    gate = threading.Event()
+    with talk_world(any_db) as one:
+        one.fake.script = held(gate)
+        allow(one, CALL)
+        begun = one.send("Hi", [column()])
+        one.process.price = unpriced  # of a model that no list knows
+        one.talk = one.talk_of(one.process)
+        with pytest.raises(BudgetReachedError, match="what this call may cost is not known"):
+            one.send("Hi", [column("fake-2")])
+        gate.set()
+        one.ended(begun)
+        assert one.ended(one.send("Hi", [column("fake-2")]))[0].state == "complete"
+
+
+def test_a_budget_of_nothing_allows_calls_without_a_price_until_one_has_cost_something(any_db: Database) -> None:
+    with talk_world(any_db, price=told_later, habits=TELLS_COST) as one:
+        allow(one, 0, unpriced_calls=5)
+        assert one.ask()[1].state == "complete"
+        one.fake.script = costs(0.05)
+        assert one.ask()[1].state == "complete"
+        with pytest.raises(BudgetReachedError, match=r"has \$0.00 of \$0.00 left"):
+            one.send("Hi", [column()])
