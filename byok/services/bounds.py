@@ -71,8 +71,9 @@ def dearest(
     """
     costs: list[int] = []
     for whose in (company_id,) if route.provider.cost_at == "none" else (company_id, None):
-        for cached in (None, tokens_in):  # of a few models, what is cached is the dearer part
-            usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cached)
+        # What is put into a cache is mostly dearer, and of a few models what was in it as well.
+        for read, written in ((None, None), (tokens_in, None), (None, tokens_in)):
+            usage = Usage(tokens_in, tokens_out, tokens_cached=read, tokens_cache_write=written)
             more: dict[str, Any] = {"key_id": route.key_id, "company_id": whose, "connection": connection}
             found = price(route.provider, model=route.name.model, usage=usage, at=at, **more)
             if found is None:

@@ -47,12 +47,16 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; None where it did not say. `cost` is its own figure in USD."""
+    """Tokens as the provider counted them; None where it did not say. `cost` is its own figure in USD.
+
+    Of those that went in, `tokens_cached` were in its cache already, and `tokens_cache_write` were put there.
+    """
 
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_cached: int | None = None
     tokens_reasoning: int | None = None
+    tokens_cache_write: int | None = None
     cost: Decimal | None = None
 
 
