@@ -89,13 +89,13 @@ def most_before(
     memory: Memory,
     leaf: UUID | None,
     *,
-    growing: Mapping[UUID, int] | None = None,
+    growing: Mapping[UUID, int | None] | None = None,
     counted: Mapping[UUID, int] | None = None,
 ) -> int:
     """The tokens that are sent before a message, at most.
 
     Args:
-        growing: how long the answers may become that are being written, by their turns; None leaves them out.
+        growing: how long the answers may become that are being written, by their turns; None leaves one out.
         counted: tokens of answers that are written, by their turns, where they are known to be fewer than the bytes.
     """
     total, growing, counted = OPENING + most_tokens(system_prompt), growing or {}, counted or {}
@@ -105,8 +105,9 @@ def most_before(
             answers.append(
                 min(most_tokens(turn.text), counted[leaf] + FRAME) if leaf in counted else most_tokens(turn.text)
             )
-        if leaf in growing:
-            answers.append(growing[leaf] + FRAME)
+        length = growing.get(leaf)
+        if length is not None:
+            answers.append(length + FRAME)
         if answers:
             total += max(answers) + most_tokens(turn.question)
         leaf = turn.parent_id

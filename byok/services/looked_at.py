@@ -8,6 +8,7 @@ from uuid import UUID
 
 from byok.core.allowances import Budget
 from byok.core.model_names import ModelName
+from byok.services.awaited import Awaited, longest
 from byok.services.bounds import FRAME, most_tokens
 from byok.services.forecast_views import Forecast
 from byok.services.holds import Holds
@@ -27,6 +28,7 @@ class LookedAt:
         grows: whether an answer that belongs to the history is still being written, and may grow without an end.
         other: the same of the model that answers where this one is spent; None where no settings name one.
         budgets: those that bind it. costs: the most that asking each of `asks` once can cost; None where not known.
+        endless: whether an answer without an end comes before it, so that this is not the most.
     """
 
     name: ModelName
@@ -38,37 +40,58 @@ class LookedAt:
     budgets: tuple[Budget, ...] = ()
     asks: Sequence[Ask] = ()
     costs: tuple[int | None, ...] = ()
+    endless: tuple[bool, ...] = ()
     other: LookedAt | None = None
 
     def asking(self, asks: Sequence[Ask], holds: Holds) -> LookedAt:
         """The same column, asked those of these messages that go to it, with what they cost."""
         mine = [ask for ask in asks if ask.to is None or self.blank.column_id in ask.to]
         asked = replace(self, asks=mine, other=self.other and self.other.asking(asks, holds))
-        return replace(asked, costs=_costs(asked, holds))
+        return _reckoned(asked, [[] for _ in mine], holds)
+
+    def after(self, first: LookedAt, goes: int, holds: Holds) -> LookedAt:
+        """The same column, asked what is left of those messages that `first` was asked and has answered so many of."""
+        rest, answered = [], []
+        for ask in first.asks:
+            taken = min(goes, ask.repeats)
+            goes -= taken
+            rest.append(replace(ask, repeats=ask.repeats - taken))
+            answered.append([Awaited(first.name, first.tokens_out)] if taken else [])
+        return _reckoned(replace(self, asks=rest), answered, holds)
 
 
-def _costs(column: LookedAt, holds: Holds) -> tuple[int | None, ...]:
-    """The most that asking each of a column's messages once can cost."""
-    found: list[int | None] = []
-    before = column.before
+def _reckoned(column: LookedAt, answered: Sequence[Sequence[Awaited]], holds: Holds) -> LookedAt:
+    """The column with what asking it comes to.
+
+    Args:
+        answered: of each message, what another model answers.
+    """
+    costs: list[int | None] = []
+    endless: list[bool] = []
+    before, grows = column.before, column.grows
     if column.route is None or column.route.key_id is None or column.tokens_out is None:
-        return ()
-    for ask in column.asks:
+        return replace(column, costs=(), endless=())
+    for ask, others in zip(column.asks, answered, strict=True):
         before += most_tokens(ask.text)
-        found.append(holds.dearest(column.route, before, column.tokens_out))
-        before += column.tokens_out + FRAME  # the answer is part of what the next one is asked with
-    return tuple(found)
+        costs.append(holds.dearest(column.route, before, column.tokens_out))
+        endless.append(grows and ask.repeats > 0)
+        # The answer is part of what the next one is asked with.
+        mine = [Awaited(column.name, column.tokens_out)] if ask.repeats else []
+        length = longest([*others, *mine], column.name)
+        grows = grows or length is None
+        before += (length or 0) + FRAME
+    return replace(column, costs=tuple(costs), endless=tuple(endless))
 
 
 def fits_of(columns: Sequence[LookedAt], asks: Sequence[Ask], purses: Purses) -> dict[UUID, Fit]:
     """How much of each column the budgets allow, in the order in which it is reserved: message by message."""
     fits = {one.blank.column_id: Fit() for one in columns}
-    costs = {one.blank.column_id: iter(one.costs) for one in columns}
+    costs = {one.blank.column_id: zip(one.costs, one.endless, strict=True) for one in columns}
     for ask in asks:
         for one in (one for one in columns if one.budgets and ask in one.asks):
-            cost, fit = next(costs[one.blank.column_id]), fits[one.blank.column_id]
+            (cost, endless), fit = next(costs[one.blank.column_id]), fits[one.blank.column_id]
             for _ in range(ask.repeats):
-                refusal = purses.take(one.budgets, cost)
+                refusal = purses.take(one.budgets, cost, ends=not endless)
                 fit = Fit(fit.wanted + 1, fit.goes + (refusal is None), fit.refusal or refusal)
             fits[one.blank.column_id] = fit
     return fits
