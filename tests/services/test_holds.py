@@ -256,6 +256,18 @@ def test_a_question_without_a_conversation_is_held_as_well(one: TalkWorld) -> No
         one.talk.ask_once(one.ada, text="Hi", model=BYOK)
 
 
+def test_what_each_request_costs_is_held_with_its_tokens(db: Database) -> None:
+    with talk_world(db, price=PriceBook(db=db), habits={"model_prices": "per_token"}) as one:
+        info = ModelInfo("fake-1", "Fake", price_in=Decimal(1), price_out=Decimal(2), price_request=Decimal("0.005"))
+        list_models(one.db, "fake", info)
+        allow(one, PLENTY)
+        _, answer = one.ask()
+        tokens_in, fee = OPENING + FRAME + most_tokens("Hi"), 5 * 10**9
+        assert reserved(one) == [tokens_in * 10**6 + ANSWER_TOKENS * 2 * 10**6 + fee]
+        assert answer.receipt is not None
+        assert answer.receipt.cost_pico == 11 * 10**6 + 7 * 2 * 10**6 + fee
+
+
 def test_a_run_looks_at_a_models_list_once_and_at_a_price_once_for_each_message(db: Database) -> None:
     read: list[str] = []
     sa.event.listen(db.engine, "connect", lambda connection, _: connection.set_trace_callback(read.append))
