@@ -29,7 +29,7 @@ from byok.services.columns import ColumnSetup
 from byok.services.fallbacks import fallback_of
 from byok.services.forecast_views import Forecast, Outlook
 from byok.services.history import Memory, read_memory
-from byok.services.holds import Holds, answer_length
+from byok.services.holds import Holds
 from byok.services.looked_at import LookedAt, fits_of
 from byok.services.messages import Ask
 from byok.services.other_forecasts import Others, own_forecast
@@ -139,8 +139,9 @@ class Forecasts:
         blank = replace(blank, key_hint=route.key_hint)
         budgets, tokens_out = holds.binding(route), setup.parameters.max_tokens
         if tokens_out is None and name.source == "byok":
-            tokens_out = answer_length(connection, route) if budgets else window(connection, route)
+            tokens_out = holds.length(route, 0) if budgets else window(connection, route)
         running = running_on(memory, leaf)
         to_come = growing(connection, running, name) if budgets else dict.fromkeys(running)
         before, grows = most_before(setup.system_prompt, memory, leaf, growing=to_come), None in to_come.values()
-        return LookedAt(name, blank, route, before, tokens_out, grows, budgets)
+        fitted = bool(budgets) and setup.parameters.max_tokens is None
+        return LookedAt(name, blank, route, before, tokens_out, fitted, grows, budgets)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS: Final = 4096
 """The longest answer under a budget, where nobody set a length."""
+SHORTEST: Final = 256
+"""What such an answer gets at least, unless the model holds no more at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Holds:
         self._tokens: dict[UUID, int] = {}  # of the turns' own messages, at most
         self._booked: dict[tuple[UUID, UUID], list[Awaited]] = {}
         self._before: dict[tuple[UUID, UUID | None, ModelName], tuple[int, frozenset[UUID], bool]] = {}
-        self._longest: dict[tuple[UUID | None, ModelName], int] = {}
+        self._windows: dict[tuple[UUID | None, ModelName], int | None] = {}
         self._dearest: dict[tuple[UUID | None, ModelName, int, int], int | None] = {}
 
     def asks(self, turn: Question) -> None:
@@ -112,12 +114,25 @@ class Holds:
         if not budgets:
             return None
         if parameters.max_tokens is None:
-            which = (route.key_id, route.name)
-            if which not in self._longest:
-                self._longest[which] = answer_length(self._connection, route)
-            parameters = replace(parameters, max_tokens=self._longest[which])
+            parameters = replace(parameters, max_tokens=self.length(route, tokens_in))
         bare = Hold(budgets, parameters, tokens_in, None, frozenset(awaits))
         return replace(bare, at_most_pico=self.dearest(route, tokens_in, bare.length))
+
+    def length(self, route: Route, tokens_in: int) -> int:
+        """How long an answer may become under a budget, where nobody set a length.
+
+        Args:
+            tokens_in: the most that is sent.
+        """
+        which = (route.key_id, route.name)
+        if which not in self._windows:
+            self._windows[which] = window(self._connection, route)
+        holds = self._windows[which]
+        if holds is None:
+            return ANSWER_TOKENS
+        # Some providers refuse a length that does not fit beside the prompt. But `tokens_in` takes each byte for a
+        # token, and by that a text that fills a quarter of the model leaves nothing. Few have under three bytes each.
+        return min(ANSWER_TOKENS, holds, max(SHORTEST, holds - tokens_in // 3))
 
     def binding(self, route: Route) -> tuple[Budget, ...]:
         """The budgets that bind calls of this route, by the provider's full name."""
@@ -183,11 +198,6 @@ class Holds:
             before = most_before(column.system_prompt, memory, leaf, growing=to_come)
             self._before[which] = before, frozenset(to_come), None not in to_come.values()
         return self._before[which]
-
-
-def answer_length(connection: sa.Connection, route: Route) -> int:
-    """How long an answer may become under a budget, where nobody set a length."""
-    return min(ANSWER_TOKENS, window(connection, route) or ANSWER_TOKENS)
 
 
 def most_alone(system_prompt: str, text: str) -> int:

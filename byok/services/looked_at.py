@@ -25,10 +25,12 @@ class LookedAt:
         route: None where the column cannot run.
         before: tokens that are sent with the first of `asks`, without that itself, at most.
         tokens_out: the longest answer; None where that is not known.
+        fitted: whether each answer's length is made to fit beside what is sent, since nobody set one under a budget.
         grows: whether an answer that belongs to the history is still being written, and may grow without an end.
         other: the same of the model that answers where this one is spent; None where no settings name one.
         budgets: those that bind it. costs: the most that asking each of `asks` once can cost; None where not known.
         endless: whether an answer without an end comes before it, so that this is not the most.
+        lengths: the longest answer to each of them.
     """
 
     name: ModelName
@@ -36,11 +38,13 @@ class LookedAt:
     route: Route | None
     before: int = 0
     tokens_out: int | None = None
+    fitted: bool = False
     grows: bool = False
     budgets: tuple[Budget, ...] = ()
     asks: Sequence[Ask] = ()
     costs: tuple[int | None, ...] = ()
     endless: tuple[bool, ...] = ()
+    lengths: tuple[int | None, ...] = ()
     other: LookedAt | None = None
 
     def asking(self, asks: Sequence[Ask], holds: Holds) -> LookedAt:
@@ -52,11 +56,11 @@ class LookedAt:
     def after(self, first: LookedAt, goes: int, holds: Holds) -> LookedAt:
         """The same column, asked what is left of those messages that `first` was asked and has answered so many of."""
         rest, answered = [], []
-        for ask in first.asks:
+        for ask, length in zip(first.asks, first.lengths, strict=True):
             taken = min(goes, ask.repeats)
             goes -= taken
             rest.append(replace(ask, repeats=ask.repeats - taken))
-            answered.append([Awaited(first.name, first.tokens_out)] if taken else [])
+            answered.append([Awaited(first.name, length)] if taken else [])
         return _reckoned(replace(self, asks=rest), answered, holds)
 
 
@@ -68,19 +72,22 @@ def _reckoned(column: LookedAt, answered: Sequence[Sequence[Awaited]], holds: Ho
     """
     costs: list[int | None] = []
     endless: list[bool] = []
+    lengths: list[int] = []
     before, grows = column.before, column.grows
     if column.route is None or column.route.key_id is None or column.tokens_out is None:
-        return replace(column, costs=(), endless=())
+        return replace(column, costs=(), endless=(), lengths=(column.tokens_out,) * len(column.asks))
     for ask, others in zip(column.asks, answered, strict=True):
         before += most_tokens(ask.text)
-        costs.append(holds.dearest(column.route, before, column.tokens_out))
+        tokens_out = holds.length(column.route, before) if column.fitted else column.tokens_out
+        costs.append(holds.dearest(column.route, before, tokens_out))
+        lengths.append(tokens_out)
         endless.append(grows and ask.repeats > 0)
         # The answer is part of what the next one is asked with.
-        mine = [Awaited(column.name, column.tokens_out)] if ask.repeats else []
+        mine = [Awaited(column.name, tokens_out)] if ask.repeats else []
         length = longest([*others, *mine], column.name)
         grows = grows or length is None
         before += (length or 0) + FRAME
-    return replace(column, costs=tuple(costs), endless=tuple(endless))
+    return replace(column, costs=tuple(costs), endless=tuple(endless), lengths=tuple(lengths))
 
 
 def fits_of(columns: Sequence[LookedAt], asks: Sequence[Ask], purses: Purses) -> dict[UUID, Fit]:
