@@ -296,7 +296,7 @@ def test_the_plans_messages_are_counted_across_the_columns_in_their_order(one: T
     outlook = look(one, [ColumnSetup(PLAN) for _ in range(3)], asks=[Ask("Hi", repeats=3)])
     assert problems(outlook) == [
         (3, True, ""),
-        (2, True, "Only 2 of 3 can be asked: 2 plan messages are left."),
+        (2, True, "Only 2 of 3 can be asked: 5 plan messages are left, and other columns take 3 of them."),
         (
             0,
             False,
@@ -305,6 +305,15 @@ def test_the_plans_messages_are_counted_across_the_columns_in_their_order(one: T
         ),
     ]
     assert (outlook.messages, outlook.used) == (5, 5)
+
+
+def test_what_is_left_of_the_plan_is_said_alone_where_no_other_column_takes_of_it(one: TalkWorld) -> None:
+    for left, are in ((1, "1 plan message is"), (2, "2 plan messages are")):
+        use_up(one, 9 if left == 1 else 8)
+        outlook = look(one, [ColumnSetup(PLAN)], asks=[Ask("Hi", repeats=3)])
+        assert problems(outlook) == [(left, True, f"Only {left} of 3 can be asked: {are} left.")]
+        with one.db.write_core() as connection:
+            connection.execute(sa.delete(metadata.tables["attempt"]))
 
 
 def test_a_plan_that_is_used_up_already_is_not_said_to_be_used_up_by_other_columns(one: TalkWorld) -> None:
