@@ -1,6 +1,7 @@
-"""How much a question can come to at most: its tokens and their price. Never less than will be charged for them.
+"""How much a question can come to at most: the tokens that go in and out, and what they and the request cost.
 
-What it cannot know: that a provider answers with another, dearer model than was asked.
+Refuses to make up a bound where there is no price. Knows the model that is asked, and prices as they are now: what a
+provider adds to those by itself is not in it.
 """
 
 from __future__ import annotations
