@@ -100,6 +100,20 @@ def test_a_budget_of_nothing_is_used_up(one: TalkWorld) -> None:
         one.send("Hi", [column()])
 
 
+@pytest.mark.parametrize(
+    ("limit", "pico"),
+    [
+        ("8999999.999999999999", 8_999_999_999_999_999_999),
+        ("1." + 40 * "0", 10**12),
+        ("0.000000000001", 1),
+        ("5E+6", 5 * 10**18),
+        ("0E-50", 0),
+    ],
+)
+def test_an_amount_is_kept_to_its_last_place(one: TalkWorld, limit: str, pico: int) -> None:
+    assert budgets(one).set(one.ada, "fake", limit).limit_pico == pico
+
+
 def test_a_budget_counts_its_own_month_and_its_own_company(any_one: TalkWorld) -> None:
     one = any_one
     one.ask()
@@ -135,7 +149,7 @@ def test_setting_a_budget_needs_a_plan_with_own_keys(db: Database) -> None:
         allow(one, CALL)
 
 
-@pytest.mark.parametrize("limit", ["-1", "NaN", "Infinity", "9000001", "0.0000000000001"])
+@pytest.mark.parametrize("limit", ["-1", "NaN", "Infinity", "9000001", "0.0000000000001", "1." + 30 * "0" + "1"])
 def test_an_amount_that_cannot_be_kept_exactly_is_refused(one: TalkWorld, limit: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         budgets(one).set(one.ada, "fake", Decimal(limit))
