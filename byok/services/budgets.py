@@ -127,7 +127,10 @@ class Budgets:
             session.add(row)
             detail = f"${written(limit_pico)} a month, {unpriced_calls:,} calls without a price{before}"
             self._record.add(session, actor, grant, "budget.set", subject=self._name(provider_id), detail=detail)
-        return next(view for view in self.list(actor) if view.provider_id == provider_id)
+            # Told in here: a moment later somebody else may have changed it, or removed it.
+            month = month_of(self._clock())
+            now = spending(session.connection(), company_id=company_id, month=month, provider_id=provider_id)
+            return self._view(allowances.Budget(provider_id, limit_pico, unpriced_calls), now)
 
     def clear(self, actor: Actor, provider_id: str) -> None:
         """Removes a budget: nothing but the provider's own limits holds back calls then.

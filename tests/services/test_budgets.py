@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
 
 from byok.ground.db import Database
 from byok.ground.errors import (
@@ -19,6 +22,7 @@ from byok.ground.errors import (
     NotFoundError,
     ProPlanNeededError,
 )
+from byok.ground.tables import Budget
 from byok.services.access import Actor
 from byok.services.budgets import Budgets
 from byok.services.messages import Ask
@@ -112,6 +116,27 @@ def test_a_budget_of_nothing_is_used_up(one: TalkWorld) -> None:
 )
 def test_an_amount_is_kept_to_its_last_place(one: TalkWorld, limit: str, pico: int) -> None:
     assert budgets(one).set(one.ada, "fake", limit).limit_pico == pico
+
+
+class ClearedAtOnce(Database):
+    """Another admin removes every budget in the moment in which one was set."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+        with super().write() as session:
+            session.exec(sa.delete(Budget))
+
+
+def test_a_budget_that_somebody_removes_at_once_is_told_as_it_was_set(one: TalkWorld) -> None:
+    one.ask()  # 7,000 pico-dollars
+    meanwhile = ClearedAtOnce(one.db.engine.url.render_as_string(hide_password=False))
+    service = Budgets(db=meanwhile, plans=PLANS, catalogue=one.catalogue, chains=one.chains)
+    view = service.set(one.ada, "fake", "0.00000001", 3)
+    meanwhile.close()
+    assert (view.limit_pico, view.unpriced_calls, view.spent_pico, view.state) == (10_000, 3, 7000, "ok")
+    assert budgets(one).list(one.ada) == []
 
 
 def test_a_budget_counts_its_own_month_and_its_own_company(any_one: TalkWorld) -> None:
