@@ -26,13 +26,18 @@ def dollars(pico: int | None) -> str:
     return f"${value:.6f}" if value >= Decimal("0.000001") else "<$0.000001"
 
 
-def prices(price_in: Decimal | None, price_out: Decimal | None) -> str:
-    """US dollars for a million tokens: `$0.6 in, $1.8 out`, `free`; empty where either is not known."""
+def prices(price_in: Decimal | None, price_out: Decimal | None, request: Decimal | None = None) -> str:
+    """US dollars for a million tokens: `$0.6 in, $1.8 out`, `free`; empty where either is not known.
+
+    Args:
+        request: what each request costs beside them: `..., $0.005 a request`.
+    """
     if price_in is None or price_out is None:
         return ""
-    if price_in == price_out == 0:
+    if price_in == price_out == 0 and not request:
         return "free"
-    return f"${price_in.normalize():f} in, ${price_out.normalize():f} out"
+    fee = f", ${request.normalize():f} a request" if request else ""
+    return f"${price_in.normalize():f} in, ${price_out.normalize():f} out{fee}"
 
 
 def milliseconds(value: int | None) -> str:

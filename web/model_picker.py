@@ -26,7 +26,7 @@ def label(option: Option) -> str:
         "used up" if option.state == "used up" else "",
         option.about,
         f"{formats.count(option.context)} tokens" if option.context else "",
-        formats.prices(option.price_in, option.price_out),
+        formats.prices(option.price_in, option.price_out, option.price_request),
         f"retires {option.retires}" if option.retires and option.state != "retired" else "",
         "retired" if option.state == "retired" else "",  # not “stale”: what a person chose must keep its name
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import click
@@ -71,13 +71,18 @@ def clear_budget(slug: str, provider_id: str) -> None:
     click.echo("Removed.")
 
 
+def _down(share: Decimal, *, places: int) -> Decimal:
+    """So many places, rounded down: what is not quite used up must not look as if it were."""
+    return share.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN)
+
+
 def _cells(view: BudgetView) -> list[Any]:
     return [
         view.provider,
         written(view.limit_pico),
         written(view.spent_pico),
         written(view.held_pico),
-        f"{view.share * 100:.1f}",
+        str(_down(view.share * 100, places=1)),
         view.state,
         f"{view.unpriced_used:,} of {view.unpriced_calls:,}",
     ]
@@ -91,7 +96,7 @@ def _json(view: BudgetView) -> dict[str, Any]:
         "spent": written(view.spent_pico),
         "held": written(view.held_pico),
         "left": written(view.left_pico),
-        "share": f"{view.share:.4f}",
+        "share": str(_down(view.share, places=4)),
         "state": view.state,
         "unpriced_calls": {"allowed": view.unpriced_calls, "used": view.unpriced_used},
     }

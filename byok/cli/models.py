@@ -53,5 +53,6 @@ def _json(choice: ModelChoice) -> dict[str, Any]:
         "context": choice.context,
         "price_in": None if choice.price_in is None else str(choice.price_in),
         "price_out": None if choice.price_out is None else str(choice.price_out),
+        "price_request": None if choice.price_request is None else str(choice.price_request),
         "state": choice.state,
     }

@@ -76,7 +76,8 @@ class Budget:
 
     Attributes:
         provider_id: for which provider; empty for all together.
-        unpriced_calls: how many calls a month may go without a price, which no amount can be held against.
+        unpriced_calls: how many calls a month may go without a price, which no amount can be held against. One that
+            turns out to have cost something counts with that instead.
         provider: that one's full name, where whoever reads it here knows the catalogue.
     """
 
@@ -167,7 +168,15 @@ def check_budgets(
 def why_not(budget: Budget, now: Spending, *, month: str, at_most_pico: int | None) -> BudgetReachedError | None:
     """Why one more call does not fit into the budget, what is left of it and what to do; None where it fits."""
     name = budget.called(month)
+    left = f"has {usd(now.left_pico(budget))} of {usd(budget.limit_pico)} left"
     if at_most_pico is None:
+        # What such calls cost is often told with their answers: without this look, that would have no end. A budget
+        # of nothing means such calls alone, so it is only passed once something was spent.
+        if now.spent_pico + now.held_pico >= max(1, budget.limit_pico):
+            return BudgetReachedError(
+                f"{name[0].upper()}{name[1:]} {left}, and what this call may cost is not known.",
+                next_step="Choose a standard model, or have an admin raise the budget in Usage.",
+            )
         if now.unpriced + now.held_unpriced < budget.unpriced_calls:
             return None
         return BudgetReachedError(
@@ -176,13 +185,9 @@ def why_not(budget: Budget, now: Spending, *, month: str, at_most_pico: int | No
             next_step="Choose a model with a known price or a standard model, or have an admin set a price, or raise "
             "the budget, in Usage.",
         )
-    left = now.left_pico(budget)
     if at_most_pico <= budget.limit_pico - now.spent_pico - now.held_pico:
         return None
-    return BudgetReachedError(
-        f"{name[0].upper()}{name[1:]} has {usd(left)} of {usd(budget.limit_pico)} left, and this call may cost up to "
-        f"{usd(at_most_pico)}."
-    )
+    return BudgetReachedError(f"{name[0].upper()}{name[1:]} {left}, and this call may cost up to {usd(at_most_pico)}.")
 
 
 def _month(company_id: UUID, month: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class PriceBook:
                 unit = (Decimal(own.price_in_pico).scaleb(-12), Decimal(own.price_out_pico).scaleb(-12))
                 return _by_unit(usage, unit, OWN, own.updated_at).rounded()
             found = None
-            for one in models:
+            for one in () if any(map(provider.searches_by_itself, models)) else models:
                 if provider.model_prices != "none" and key_id is not None:
                     found = found or _listed(reads, key_id, one, usage)
                 found = found or quote(provider, model=one, usage=usage, at=at)
@@ -105,10 +105,13 @@ def _listed(connection: sa.Connection, key_id: UUID, model: str, usage: Usage) -
     info = ModelInfo.from_json(row) if row is not None else None
     if menu is None or info is None or info.price_in is None or info.price_out is None:
         return None
-    return _by_unit(usage, (info.price_in, info.price_out), ORIGIN, menu.fetched_at)
+    unit = (info.price_in, info.price_out)
+    return _by_unit(usage, unit, ORIGIN, menu.fetched_at, request=info.price_request or Decimal(0))
 
 
-def _by_unit(usage: Usage, unit: tuple[Decimal, Decimal], origin: str, of: datetime) -> Quote:
-    """So many tokens, at prices in USD for a million of them."""
-    cost = ((usage.tokens_in or 0) * unit[0] + (usage.tokens_out or 0) * unit[1]) / MILLION
-    return Quote(cost, origin, f"{of.astimezone(UTC):%Y-%m-%d}", unit)
+def _by_unit(
+    usage: Usage, unit: tuple[Decimal, Decimal], origin: str, of: datetime, *, request: Decimal = Decimal(0)
+) -> Quote:
+    """So many tokens, at prices in USD for a million of them, and what each request costs beside them."""
+    tokens = ((usage.tokens_in or 0) * unit[0] + (usage.tokens_out or 0) * unit[1]) / MILLION
+    return Quote(tokens + request, origin, f"{of.astimezone(UTC):%Y-%m-%d}", unit)

@@ -68,10 +68,13 @@ def quote(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Quot
     # Loaded late: half a second, for nothing where nothing is priced.
     import genai_prices
 
-    cached = usage.tokens_cached if usage.tokens_cached and usage.tokens_cached <= usage.tokens_in else None
+    # Parts of what went in: the list refuses more than there was, so that is not believed.
+    read = _at_most(usage.tokens_cached, usage.tokens_in)
+    written = _at_most(usage.tokens_cache_write, usage.tokens_in - (read or 0))
+    counts = {"input_tokens": usage.tokens_in, "output_tokens": usage.tokens_out}
     try:
         found = genai_prices.calc_price(
-            genai_prices.Usage(input_tokens=usage.tokens_in, output_tokens=usage.tokens_out, cache_read_tokens=cached),
+            genai_prices.Usage(**counts, cache_read_tokens=read, cache_write_tokens=written),
             model.removeprefix("models/"),
             provider_id=provider.genai_prices_id,
             genai_request_timestamp=at.astimezone(UTC),
@@ -91,6 +94,10 @@ def price(provider: Provider, *, model: str, usage: Usage, at: datetime) -> Pric
 def plain(number: Decimal) -> str:
     """A number as people write it: `0.85`, `10`."""
     return f"{number.normalize():f}"
+
+
+def _at_most(tokens: int | None, most: int) -> int | None:
+    return tokens if tokens and tokens <= most else None
 
 
 def _each(cost: Decimal, tokens: int) -> Decimal | None:

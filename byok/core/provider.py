@@ -79,6 +79,7 @@ class Provider(BaseModel):
     model_context: str | None = None
     model_retires: str | None = None
     model_prices: Literal["none", "per_token", "per_million"] = "none"
+    searches: str | None = None
     chat_filter: Literal["all", "active", "completion_chat", "generate_content", "text_output", "type_chat"] = "all"
     chat_deny: str | None = None
 
@@ -106,6 +107,10 @@ class Provider(BaseModel):
             return self.id
         return origin_of(self.base_url)
 
+    def searches_by_itself(self, model: str) -> bool:
+        """Whether a model looks things up unasked, for a fee each time: then its tokens' price is not all."""
+        return self.searches is not None and re.search(self.searches, model, re.IGNORECASE) is not None
+
     def key_warning(self, key: SecretStr) -> str | None:
         """Why a key of this shape cannot work here, e.g. an admin key; None where nothing is known against it."""
         text = key.get_secret_value()
@@ -126,7 +131,7 @@ class Provider(BaseModel):
             raise ValueError("must be relative to the base URL, e.g. 'models' or '../models'")
         return value
 
-    @field_validator("key_pattern", "chat_deny")
+    @field_validator("key_pattern", "searches", "chat_deny")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
         return None if value is None else _regex(value)

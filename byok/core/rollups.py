@@ -1,6 +1,6 @@
-"""Adds settled attempts to the figures of their day, in the transaction that settles them. Never takes any away.
+"""Adds settled attempts to the figures of their day, in the transaction that settles them. Takes none away again.
 
-A correction adds its difference. What a row means is in `ground.tables.rollups`.
+A correction adds its difference, which may be less than nothing. What a row means is in `ground.tables.rollups`.
 """
 
 from __future__ import annotations

@@ -28,10 +28,13 @@ def scaled(value: Decimal | int | str, *, places: int, most: int, what: str, fie
         number = Decimal("NaN")
     if not number.is_finite() or not 0 <= number <= most:
         raise InvalidInputError(f"{what} must be a number from 0 to {most:,}.", field=field)
-    parts = number.scaleb(places)
-    if parts != parts.to_integral_value():
+    # By its digits: arithmetic on decimals keeps 28 of them and drops the rest.
+    digits = "".join(map(str, number.as_tuple().digits))
+    kept = digits.rstrip("0")
+    beyond = int(number.as_tuple().exponent) + len(digits) - len(kept) + places
+    if kept and beyond < 0:
         raise InvalidInputError(f"{what} can have at most {places} decimal places.", field=field)
-    return int(parts)
+    return int(kept) * 10**beyond if kept else 0
 
 
 def written(pico: int) -> str:

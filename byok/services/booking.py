@@ -130,8 +130,8 @@ class Booking:
             refusal = error
         else:
             if hold is not None:
-                self.holds.booked(question, column, hold)
                 column = replace(column, parameters=hold.parameters)
+            self.holds.booked(question, column)
             anew = functools.partial(self._anew, question, column, key_id=route.key_id, needs=needs, hold=hold)
             call: ChatCall | functools.partial[ChatCall] = anew
             if after is None and needs is None:

@@ -1,6 +1,7 @@
-"""How much a question can come to at most: its tokens and their price. Never less than will be charged for them.
+"""How much a question can come to at most: the tokens that go in and out, and what they and the request cost.
 
-What it cannot know: that a provider answers with another, dearer model than was asked.
+Refuses to make up a bound where there is no price. Knows the model that is asked, and prices as they are now: what a
+provider adds to those by itself is not in it.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ def dearest(
     """
     costs: list[int] = []
     for whose in (company_id,) if route.provider.cost_at == "none" else (company_id, None):
-        for cached in (None, tokens_in):  # of a few models, what is cached is the dearer part
-            usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cached)
+        # What is put into a cache is mostly dearer, and of a few models what was in it as well.
+        for read, written in ((None, None), (tokens_in, None), (None, tokens_in)):
+            usage = Usage(tokens_in, tokens_out, tokens_cached=read, tokens_cache_write=written)
             more: dict[str, Any] = {"key_id": route.key_id, "company_id": whose, "connection": connection}
             found = price(route.provider, model=route.name.model, usage=usage, at=at, **more)
             if found is None:
@@ -88,13 +90,13 @@ def most_before(
     memory: Memory,
     leaf: UUID | None,
     *,
-    growing: Mapping[UUID, int] | None = None,
+    growing: Mapping[UUID, int | None] | None = None,
     counted: Mapping[UUID, int] | None = None,
 ) -> int:
     """The tokens that are sent before a message, at most.
 
     Args:
-        growing: how long the answers may become that are being written, by their turns; None leaves them out.
+        growing: how long the answers may become that are being written, by their turns; None leaves one out.
         counted: tokens of answers that are written, by their turns, where they are known to be fewer than the bytes.
     """
     total, growing, counted = OPENING + most_tokens(system_prompt), growing or {}, counted or {}
@@ -104,8 +106,9 @@ def most_before(
             answers.append(
                 min(most_tokens(turn.text), counted[leaf] + FRAME) if leaf in counted else most_tokens(turn.text)
             )
-        if leaf in growing:
-            answers.append(growing[leaf] + FRAME)
+        length = growing.get(leaf)
+        if length is not None:
+            answers.append(length + FRAME)
         if answers:
             total += max(answers) + most_tokens(turn.question)
         leaf = turn.parent_id

@@ -41,7 +41,8 @@ class BudgetView:
     Attributes:
         provider_id: empty for all own keys together; `provider` is the full name then as well.
         spent_pico: of calls that have ended; `held_pico`: the most that those may cost that are still open.
-        unpriced_calls: how many calls a month may go without a known price; `unpriced_used`: how many did or do.
+        unpriced_calls: how many calls a month may go without a known price; `unpriced_used`: how many do, or did and
+            never told what they cost.
         share: of the limit that is spent or held, 1 being all of it.
         state: `warn` from 80 %, `stopped` at 100 %.
         called: what messages call it, e.g. `the OpenAI budget for November`.
@@ -126,7 +127,10 @@ class Budgets:
             session.add(row)
             detail = f"${written(limit_pico)} a month, {unpriced_calls:,} calls without a price{before}"
             self._record.add(session, actor, grant, "budget.set", subject=self._name(provider_id), detail=detail)
-        return next(view for view in self.list(actor) if view.provider_id == provider_id)
+            # Told in here: a moment later somebody else may have changed it, or removed it.
+            month = month_of(self._clock())
+            now = spending(session.connection(), company_id=company_id, month=month, provider_id=provider_id)
+            return self._view(allowances.Budget(provider_id, limit_pico, unpriced_calls), now)
 
     def clear(self, actor: Actor, provider_id: str) -> None:
         """Removes a budget: nothing but the provider's own limits holds back calls then.

@@ -19,16 +19,17 @@ from byok.core.plans import Plans
 from byok.core.run import Pricing
 from byok.ground.clock import Clock, month_of, utc_now
 from byok.ground.db import Database
-from byok.ground.errors import ByokError, InvalidInputError
+from byok.ground.errors import ByokError
 from byok.services import plan_forecasts, readers
 from byok.services.access import Actor, Grant, admit
+from byok.services.awaited import growing
 from byok.services.booking import FindsRoutes
 from byok.services.bounds import is_unwritten, most_before, running_on, unwritten, window
 from byok.services.columns import ColumnSetup
 from byok.services.fallbacks import fallback_of
 from byok.services.forecast_views import Forecast, Outlook
 from byok.services.history import Memory, read_memory
-from byok.services.holds import Holds, answer_length, lengths_of
+from byok.services.holds import Holds
 from byok.services.looked_at import LookedAt, fits_of
 from byok.services.messages import Ask
 from byok.services.other_forecasts import Others, own_forecast
@@ -113,7 +114,7 @@ class Forecasts:
                 else own_forecast(one, fits[one.blank.column_id], least[one.blank.column_id])
                 for one in found
             }
-            others = Others(connection, grant, company_id=company_id, month=month, held=held, left=left)
+            others = Others(connection, grant, company_id=company_id, month=month, held=held, left=left, holds=holds)
             for one in found:
                 key = one.blank.column_id
                 told[key] = others.with_other(one, told[key], fits[key], least[key])
@@ -137,14 +138,10 @@ class Forecasts:
             return LookedAt(name, replace(blank, problem=str(error), runs=False), None)
         blank = replace(blank, key_hint=route.key_hint)
         budgets, tokens_out = holds.binding(route), setup.parameters.max_tokens
-        growing: dict[UUID, int] = {}
         if tokens_out is None and name.source == "byok":
-            tokens_out = answer_length(connection, route) if budgets else window(connection, route)
-        if budgets:
-            try:
-                growing = lengths_of(connection, running_on(memory, leaf))
-            except InvalidInputError as error:
-                return LookedAt(name, replace(blank, problem=str(error), runs=False), None)
-        before = most_before(setup.system_prompt, memory, leaf, growing=growing)
-        grows = not budgets and bool(running_on(memory, leaf))
-        return LookedAt(name, blank, route, before, tokens_out, grows, budgets)
+            tokens_out = holds.length(route, 0) if budgets else window(connection, route)
+        running = running_on(memory, leaf)
+        to_come = growing(connection, running, name) if budgets else dict.fromkeys(running)
+        before, grows = most_before(setup.system_prompt, memory, leaf, growing=to_come), None in to_come.values()
+        fitted = bool(budgets) and setup.parameters.max_tokens is None
+        return LookedAt(name, blank, route, before, tokens_out, fitted, grows, budgets)

@@ -6,7 +6,7 @@ look at the database to the way of a message.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +14,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core.allowances import Budget, budgets_of
+from byok.core.allowances import Budget, budgets_of, check_budgets
 from byok.core.model_names import ModelName
 from byok.core.parameters import Parameters
 from byok.core.run import Pricing
-from byok.ground.errors import InvalidInputError, NotSentError
-from byok.ground.tables.types import metadata
+from byok.ground.clock import month_of
+from byok.ground.errors import NotSentError
+from byok.services.awaited import Awaited, counted_tokens, growing, longest, no_end
 from byok.services.bounds import FRAME, OPENING, dearest, most_before, most_tokens, running_on, window
 from byok.services.columns import ColumnView
 from byok.services.history import Memory
@@ -28,11 +29,10 @@ from byok.services.routes import Route
 if TYPE_CHECKING:
     from byok.services.booking import Question
 
-ANSWERS = metadata.tables["answer"]
-ATTEMPTS = metadata.tables["attempt"]
-
 ANSWER_TOKENS: Final = 4096
 """The longest answer under a budget, where nobody set a length."""
+SHORTEST: Final = 256
+"""What such an answer gets at least, unless the model holds no more at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class Holds:
         self._set: list[Budget] | None = None
         self._turns: dict[UUID, Question] = {}
         self._tokens: dict[UUID, int] = {}  # of the turns' own messages, at most
-        self._lengths: dict[tuple[UUID, UUID], int] = {}
-        self._before: dict[tuple[UUID, UUID | None], tuple[int, frozenset[UUID]]] = {}
-        self._longest: dict[tuple[UUID | None, ModelName], int] = {}
+        self._booked: dict[tuple[UUID, UUID], list[Awaited]] = {}
+        self._before: dict[tuple[UUID, UUID | None, ModelName], tuple[int, frozenset[UUID], bool]] = {}
+        self._windows: dict[tuple[UUID | None, ModelName], int | None] = {}
         self._dearest: dict[tuple[UUID | None, ModelName, int, int], int | None] = {}
 
     def asks(self, turn: Question) -> None:
@@ -86,19 +86,27 @@ class Holds:
 
         Raises:
             InvalidInputError: an answer that belongs to what is sent may grow without an end.
+            BudgetReachedError: so it may, and even without it too little is left: another model may be asked.
         """
         if not self.binding(route):
             return None
-        more, awaits, leaf = 0, set(), question.parent_id
+        more, awaits, leaf, ends = 0, set(), question.parent_id, True
         while leaf in self._turns:
             turn = self._turns[leaf]
-            if (column.id, leaf) in self._lengths:
-                more += self._tokens[leaf] + self._lengths[column.id, leaf] + FRAME
+            if answers := self._booked.get((column.id, leaf)):
+                length = longest(answers, route.name)
+                ends = ends and length is not None
+                more += self._tokens[leaf] + (length or 0) + FRAME
                 awaits.add(leaf)
             leaf = turn.parent_id
-        before, running = self._seen(column, memory, leaf)
+        before, running, these_end = self._seen(column, memory, leaf, route.name)
         asked = self._tokens.get(question.turn_id) or most_tokens(question.text)
-        return self.once(route, before + more + asked, column.parameters, awaits | running)
+        hold = self.once(route, before + more + asked, column.parameters, awaits | running)
+        if hold is not None and hold.at_most_pico is not None and not (ends and these_end):
+            its: dict[str, Any] = {"company_id": self._company_id, "month": month_of(self._at)}
+            check_budgets(self._connection, hold.budgets, **its, at_most_pico=hold.at_most_pico)
+            raise no_end()
+        return hold
 
     def once(self, route: Route, tokens_in: int, parameters: Parameters, awaits: Collection[UUID] = ()) -> Hold | None:
         """The same for a call whose tokens are counted already."""
@@ -106,12 +114,25 @@ class Holds:
         if not budgets:
             return None
         if parameters.max_tokens is None:
-            which = (route.key_id, route.name)
-            if which not in self._longest:
-                self._longest[which] = answer_length(self._connection, route)
-            parameters = replace(parameters, max_tokens=self._longest[which])
+            parameters = replace(parameters, max_tokens=self.length(route, tokens_in))
         bare = Hold(budgets, parameters, tokens_in, None, frozenset(awaits))
         return replace(bare, at_most_pico=self.dearest(route, tokens_in, bare.length))
+
+    def length(self, route: Route, tokens_in: int) -> int:
+        """How long an answer may become under a budget, where nobody set a length.
+
+        Args:
+            tokens_in: the most that is sent.
+        """
+        which = (route.key_id, route.name)
+        if which not in self._windows:
+            self._windows[which] = window(self._connection, route)
+        holds = self._windows[which]
+        if holds is None:
+            return ANSWER_TOKENS
+        # Some providers refuse a length that does not fit beside the prompt. But `tokens_in` takes each byte for a
+        # token, and by that a text that fills a quarter of the model leaves nothing. Few have under three bytes each.
+        return min(ANSWER_TOKENS, holds, max(SHORTEST, holds - tokens_in // 3))
 
     def binding(self, route: Route) -> tuple[Budget, ...]:
         """The budgets that bind calls of this route, by the provider's full name."""
@@ -125,9 +146,10 @@ class Holds:
             if one.provider_id in ("", route.provider.id)
         )
 
-    def booked(self, question: Question, column: ColumnView, hold: Hold) -> None:
-        """That the column was asked so, for those that follow in this transaction."""
-        self._lengths[column.id, question.turn_id] = hold.length
+    def booked(self, question: Question, column: ColumnView) -> None:
+        """That the column was asked so, held or not, for those that follow in this transaction."""
+        answer = Awaited(column.model, column.parameters.max_tokens)
+        self._booked.setdefault((column.id, question.turn_id), []).append(answer)
 
     def check(self, route: Route, hold: Hold, question: Question, column: ColumnView, memory: Memory) -> None:
         """Looks again when the turn of a question has come, with what the column has seen by then.
@@ -135,7 +157,7 @@ class Holds:
         Raises:
             NotSentError: it may cost more than it holds.
         """
-        counted = counted_tokens(self._connection, route, column.id, hold.awaits)
+        counted = counted_tokens(self._connection, route.name, column.id, hold.awaits)
         before = most_before(column.system_prompt, memory, question.parent_id, counted=counted)
         self.check_once(route, hold, before + most_tokens(question.text))
 
@@ -164,69 +186,20 @@ class Holds:
             self._dearest[which] = dearest(self._price, route, tokens_in, tokens_out, **more)
         return self._dearest[which]
 
-    def _seen(self, column: ColumnView, memory: Memory, leaf: UUID | None) -> tuple[int, frozenset[UUID]]:
-        """The tokens that the column is sent of what was there before this transaction, and turns that it awaits."""
-        if (column.id, leaf) not in self._before:
-            running = running_on(memory, leaf)
-            growing = lengths_of(self._connection, running)
-            before = most_before(column.system_prompt, memory, leaf, growing=growing)
-            self._before[column.id, leaf] = before, frozenset(running)
-        return self._before[column.id, leaf]
-
-
-def answer_length(connection: sa.Connection, route: Route) -> int:
-    """How long an answer may become under a budget, where nobody set a length."""
-    return min(ANSWER_TOKENS, window(connection, route) or ANSWER_TOKENS)
+    def _seen(
+        self, column: ColumnView, memory: Memory, leaf: UUID | None, reader: ModelName
+    ) -> tuple[int, frozenset[UUID], bool]:
+        """The tokens that the column is sent of what was there before this transaction, turns that it awaits, and
+        whether all of those have an end; one that has none is left out.
+        """
+        which = (column.id, leaf, reader)
+        if which not in self._before:
+            to_come = growing(self._connection, running_on(memory, leaf), reader)
+            before = most_before(column.system_prompt, memory, leaf, growing=to_come)
+            self._before[which] = before, frozenset(to_come), None not in to_come.values()
+        return self._before[which]
 
 
 def most_alone(system_prompt: str, text: str) -> int:
     """The tokens of a question without a conversation, at most."""
     return OPENING + most_tokens(system_prompt) + most_tokens(text)
-
-
-def lengths_of(connection: sa.Connection, running: Mapping[UUID, UUID]) -> dict[UUID, int]:
-    """How long answers that are being written may become, in tokens, by their turns.
-
-    Args:
-        running: the answers, by their turns.
-
-    Raises:
-        InvalidInputError: one was sent without a length.
-    """
-    if not running:
-        return {}
-    query = sa.select(ANSWERS.c.turn_id, ANSWERS.c.configuration).where(ANSWERS.c.id.in_(running.values()))
-    found = {row.turn_id: row.configuration["parameters"].get("max_tokens") for row in connection.execute(query)}
-    if None in found.values():
-        raise InvalidInputError(
-            "A budget stands, and the answer before this one has no set length: what this call may cost at most cannot "
-            "be told.",
-            field="text",
-            next_step="Wait until that answer has ended, then send again.",
-        )
-    return found
-
-
-def counted_tokens(
-    connection: sa.Connection, route: Route, column_id: UUID, turns: Collection[UUID]
-) -> dict[UUID, int]:
-    """What the provider counted of a column's answers on these turns, where the same model wrote them.
-
-    A model that reads an answer of its own counts it as it did when it wrote it; another one may count more.
-    """
-    if not turns:
-        return {}
-    a, p = ANSWERS.c, ATTEMPTS.c
-    query = (
-        sa.select(a.turn_id, p.tokens_out, p.provider_id, p.model_asked)
-        .select_from(ANSWERS.join(ATTEMPTS, p.answer_id == a.id))
-        .where(a.turn_id.in_(turns), a.column_id == column_id, a.text != "", a.state != "running")
-        .order_by(a.version, p.reserved_at, p.id)
-    )
-    last = {row.turn_id: row for row in connection.execute(query)}
-    its = (route.name.provider_id, route.name.model)
-    return {
-        turn: row.tokens_out
-        for turn, row in last.items()
-        if row.tokens_out is not None and (row.provider_id, row.model_asked) == its
-    }

@@ -26,6 +26,7 @@ class ModelChoice:
         own_key: the company's key that it uses, pinned or default; None for standard models.
         label: what the model is called; `about` is one remark on it, mostly empty.
         context: in tokens; prices in USD for a million tokens. None where unknown.
+        price_request: in USD, what each request costs beside its tokens; None where that is nothing.
         state: `retired`: its day has passed, or it is no longer in the list; `stale`: the list could not be fetched
             again lately; `used up`: it is a standard model, and this month's plan messages are.
         group: the heading it stands under.
@@ -46,6 +47,7 @@ class ModelChoice:
     retires: date | None
     state: Literal["ok", "retired", "stale", "used up"]
     group: str
+    price_request: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class Models:
             context=info.context,
             price_in=info.price_in,
             price_out=info.price_out,
+            price_request=info.price_request,
             retires=info.retires,
             state="retired" if retired else "stale" if stale else "ok",
             group=f"Your key · {provider.name}" if key else "Plan",

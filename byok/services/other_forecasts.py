@@ -12,10 +12,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.services.access import Grant
-from byok.services.fallbacks import cannot_either
+from byok.services.fallbacks import SPENT, cannot_either
 from byok.services.forecast_views import Forecast
+from byok.services.holds import Holds
 from byok.services.looked_at import LookedAt, fits_of
-from byok.services.messages import Ask
 from byok.services.plan_forecasts import used_up
 from byok.services.purses import Fit, Purses
 
@@ -35,7 +35,7 @@ def own_forecast(column: LookedAt, fit: Fit, least: Fit) -> Forecast:
         blank = replace(blank, problem=least.problem, runs=least.goes > 0)
     if column.tokens_out is None:
         return replace(blank, why_unknown="no answer length is set")
-    if column.grows:
+    if any(column.endless):
         return replace(blank, why_unknown="the last answer still grows")
     known = [cost for cost in column.costs if cost is not None]
     if len(known) < len(column.costs):
@@ -59,7 +59,9 @@ class Others:
         month: str,
         held: Mapping[UUID, Sequence[int]],
         left: int,
+        holds: Holds,
     ) -> None:
+        self._holds = holds
         self._connection, self._grant, self._company_id, self._month = connection, grant, company_id, month
         self._held, self._left = held, left
         self._spare = left - sum(map(sum, held.values()))
@@ -75,11 +77,13 @@ class Others:
         goes = sum(self._held[column.blank.column_id]) if plan else least.goes if fit.refusal else wanted
         if other is None or (goes == wanted and not fit.refusal):
             return told
+        if not plan and not isinstance(least.refusal or fit.refusal, SPENT):
+            return told  # for no other reason
         pays = f"billed to your {other.blank.provider} key" if other.blank.source == "byok" else "on the plan"
         if goes == wanted and fit.refusal is not None:
             long = f"A long message may be answered by {other.name.model} instead, {pays}: {fit.refusal.message}"
             return replace(told, problem=long) if other.route else told
-        part = self._part(other, _rest(column.asks, goes))
+        part = self._part(other.after(column, goes, self._holds))
         if not part.runs:
             return replace(told, problem=f"{told.problem} {cannot_either(other.name, part.problem)}")
         answers = f"{other.name.model} answers{' the others' if goes else ''} instead, {pays}."
@@ -90,28 +94,17 @@ class Others:
             problem = f"{goes} of {wanted} fit into the budget: {answers}"
         else:
             problem = f"{fit.refusal.message if fit.refusal else ''} So {answers}"
-        return replace(told, problem=problem, runs=True, instead=part)
+        return replace(told, problem=f"{problem} {part.problem}".strip(), runs=True, instead=part)
 
-    def _part(self, other: LookedAt, rest: Sequence[Ask]) -> Forecast:
-        """What the other model answers of these asks."""
+    def _part(self, other: LookedAt) -> Forecast:
+        """What the other model answers of what it is asked."""
         if other.route is None:
             return other.blank
         if other.blank.source == "plan":
-            taken = min(sum(ask.repeats for ask in rest), self._spare)
+            taken = min(sum(ask.repeats for ask in other.asks), self._spare)
             self._spare -= taken
             none = f"{used_up(self._grant, self._left)}."
             return replace(other.blank, messages=taken, runs=taken > 0, problem="" if taken else none)
-        its = replace(other, asks=rest)
-        purses = Purses(self._connection, its.budgets, company_id=self._company_id, month=self._month)
-        fit = fits_of([its], rest, purses)[other.blank.column_id]
-        return own_forecast(its, fit, fit)
-
-
-def _rest(asks: Sequence[Ask], goes: int) -> list[Ask]:
-    """What is left of these asks when so many of them, repeat by repeat, have gone."""
-    rest = []
-    for ask in asks:
-        taken = min(goes, ask.repeats)
-        goes -= taken
-        rest.append(replace(ask, repeats=ask.repeats - taken))
-    return rest
+        purses = Purses(self._connection, other.budgets, company_id=self._company_id, month=self._month)
+        fit = fits_of([other], other.asks, purses)[other.blank.column_id]
+        return own_forecast(other, fit, fit)

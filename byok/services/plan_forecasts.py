@@ -39,8 +39,10 @@ def of_plan(column: LookedAt, grant: Grant, *, held: int, left: int) -> Forecast
     if column.route is None or held == wanted:
         return replace(column.blank, messages=held)
     if held:
-        are = "message is" if held == 1 else "messages are"
-        problem = f"Only {held} of {wanted} can be asked: {held} plan {are} left."
+        are = "message is" if left == 1 else "messages are"
+        # One that gets too few was refused when none was left: all that it did not get went elsewhere.
+        others = f", and other columns take {left - held:,} of them" if left > held else ""
+        problem = f"Only {held} of {wanted} can be asked: {left:,} plan {are} left{others}."
         return replace(column.blank, messages=held, problem=problem)
     return replace(column.blank, problem=f"{used_up(grant, left)}. {how_to_go_on(grant)}", runs=False)
 

@@ -12,7 +12,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core.allowances import Budget, spending, usd, why_not
-from byok.ground.errors import BudgetReachedError
+from byok.ground.errors import ByokError
+from byok.services.awaited import no_end
 from byok.services.budgets import WARN, share_of
 
 
@@ -22,7 +23,7 @@ class Fit:
 
     wanted: int = 0
     goes: int = 0
-    refusal: BudgetReachedError | None = None
+    refusal: ByokError | None = None
 
     @property
     def problem(self) -> str:
@@ -45,12 +46,18 @@ class Purses:
             which: spending(connection, company_id=company_id, month=month, provider_id=which) for which in self._set
         }
 
-    def take(self, budgets: Sequence[Budget], at_most_pico: int | None) -> BudgetReachedError | None:
-        """Takes what one call holds from each; or nothing, and why, where one has less left."""
+    def take(self, budgets: Sequence[Budget], at_most_pico: int | None, *, ends: bool = True) -> ByokError | None:
+        """Takes what one call holds from each; or nothing, and why, where one has less left.
+
+        Args:
+            ends: whether that is the most; else the call is refused even where so much is left.
+        """
         for one in budgets:
             refusal = why_not(one, self._now[one.provider_id], month=self._month, at_most_pico=at_most_pico)
             if refusal is not None:
                 return refusal
+        if not ends and at_most_pico is not None:
+            return no_end()
         for one in budgets:
             self._now[one.provider_id] = self._now[one.provider_id].and_holding(at_most_pico)
         return None

@@ -85,3 +85,24 @@ def test_a_chat_is_priced_by_the_companys_price_and_refused_by_its_budget(
     assert "has $0.004996 of $0.005 left, and this call may cost up to $0.008192." in refused.err
     short = byok(*ask[:-1], "--max-tokens", "100", "Hi")
     assert short.status == 0, short.err
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown", "share", "state"),
+    [
+        ("0.000004", "100.0", "1.0000", "stopped"),
+        ("0.000004000001", "99.9", "0.9999", "warn"),
+        ("0.000005", "80.0", "0.8000", "warn"),
+        ("0.000005000001", "79.9", "0.7999", "ok"),
+    ],
+)
+def test_a_budget_is_not_said_to_be_further_than_it_is(
+    byok: Byok, acme: str, limit: str, shown: str, share: str, state: str
+) -> None:
+    at = ("--company", acme)
+    byok("price", "set", *at, "--provider", "loop", "--in", "0", "--out", "2.00")
+    assert byok("chat", *at, "--model", "byok:loop/small", "Hi").status == 0  # $0.000004
+    byok("budget", "set", *at, "--limit", limit)
+    (row,) = byok("budget", "list", *at, "--json").json
+    assert (row["share"], row["state"]) == (share, state)
+    assert f" {shown} " in byok("budget", "list", *at).out

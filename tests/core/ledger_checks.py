@@ -91,7 +91,9 @@ def _check_line(model: Model, company_id: UUID, by_source: dict[tuple[Any, ...],
 
 
 def check_limits(connection: sa.Connection, model: Model, company_id: UUID) -> None:
-    """What is used of the plan and of each budget: told as it is, and never above what was allowed."""
+    """What is used of the plan and of each budget: told as it is, and never above what was allowed; nor is a budget
+    that was passed ever passed further, but by calls that were reserved without an amount.
+    """
     rows, terms = model.of(company_id), model.terms[company_id]
     for month in ledger_model.months(rows):
         used = plan_used(connection, company_id=company_id, month=month)
@@ -100,8 +102,10 @@ def check_limits(connection: sa.Connection, model: Model, company_id: UUID) -> N
         for provider_id, limit in terms.budgets.items():
             now = spending(connection, company_id=company_id, month=month, provider_id=provider_id)
             assert now == ledger_model.spending(rows, month, provider_id)
-            assert now.spent_pico + now.held_pico <= limit.pico + limit.over_pico[month], "budget overspent"
+            over = limit.over_pico[month] + limit.told_pico[month]
+            assert now.spent_pico + now.held_pico <= limit.pico + over, "budget overspent"
             assert now.unpriced + now.held_unpriced <= limit.calls + limit.over_calls[month], "too many without a price"
+            limit.looked_at(month, now)
 
 
 def _by(names: tuple[Dimension, ...]) -> Callable[[Row], tuple[Any, ...]]:

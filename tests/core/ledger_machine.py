@@ -17,8 +17,9 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from byok.core.leases import LEASE
 from byok.ground.ids import new_id
+from tests.core.ledger_changes import Changes
 from tests.core.ledger_checks import check_figures, check_limits, check_rows
-from tests.core.ledger_model import Terms, is_open, month_of
+from tests.core.ledger_model import is_open
 from tests.core.ledger_story import (
     COLUMNS,
     COMPANIES,
@@ -30,18 +31,18 @@ from tests.core.ledger_story import (
     SKETCHES,
     STARTS,
     TICK,
-    WAITS,
     ZONES,
     Ending,
     Sketch,
 )
-from tests.core.ledger_teller import Teller
+from tests.core.ledger_terms import Terms
 from tests.core.ledger_world import PROVIDERS
 
 SENDS = 4  # while others end
+LATER = 8  # calls that cost more together than the largest budget
 
 
-class LedgerMachine(Teller):
+class LedgerMachine(Changes):
     """The rules by which a story goes on, and what must hold after each step."""
 
     @initialize(
@@ -87,6 +88,15 @@ class LedgerMachine(Teller):
             self._begun(call, row, found)
             if ending and isinstance(found, tuple):
                 self._end(self.model.rows[found[0]], ending)
+
+    @rule(who=COMPANIES, sketch=SKETCHES, ending=ENDINGS)
+    def send_what_tells_its_cost_later(self, who: int, sketch: Sketch, ending: Ending) -> None:
+        """One after the other without an amount, each of which did cost something: any budget ends that."""
+        dear = replace(sketch, source="byok", units=None)
+        for _ in range(LATER):
+            refused = self.told["refused: BudgetReachedError"]
+            self.send(who, [(dear, replace(ending, kind="complete", sevenths=7))])
+            self.told["ends what tells its cost later"] += self.told["refused: BudgetReachedError"] - refused
 
     @rule(first=SKETCHES, second=SKETCHES, numbers=st.tuples(st.integers(1, 4), st.integers(0, 4)))
     def send_at_once(self, first: Sketch, second: Sketch, numbers: tuple[int, int]) -> None:
@@ -207,33 +217,6 @@ class LedgerMachine(Teller):
             self._settled(last["id"], outcome)
         self._lose(lambda row: row["process_id"] == dead, "unknown", with_text)
         self.told["crashes"] += 1
-
-    # What changes.
-
-    @rule(wait=st.sampled_from(list(WAITS)), hours=ZONES)
-    def wait(self, wait: str, hours: float) -> None:
-        before, self.now = self.now, max(self.now, WAITS[wait](self.now))
-        self.zone = timezone(timedelta(hours=hours))
-        self.told["months begun"] += month_of(before) != month_of(self.now)
-
-    @rule(who=COMPANIES, messages=st.integers(0, 8))
-    def change_plan(self, who: int, messages: int) -> None:
-        self.model.change_allowance(self.world.companies[who].id, messages)
-        self.told["plan changes"] += 1
-
-    @rule(who=COMPANIES, provider_id=st.sampled_from(["", *PROVIDERS]), limit=LIMITS)
-    def set_budget(self, who: int, provider_id: str, limit: tuple[int, int] | None) -> None:
-        company = self.world.companies[who]
-        self.world.set_budget(company, provider_id, limit, at=self.at)
-        self.model.set_budget(company.id, provider_id, limit)
-        self.told["budgets removed" if limit is None else "budgets set or changed"] += 1
-
-    @rule(pick=PLACES)
-    def delete_key(self, pick: int) -> None:
-        keys = self.world.all_keys()
-        if keys:
-            self.world.delete_key(keys[pick % len(keys)])
-            self.told["keys deleted"] += 1
 
     # What must hold.
 

@@ -9,7 +9,6 @@ import itertools
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -19,30 +18,10 @@ from byok.core.ledger_figures import Figures
 from byok.core.model_names import ModelName
 from byok.ground.errors import BudgetReachedError, ByokError, PlanUsedUpError
 from byok.ground.tables.rollups import BOUNDS_MS, BUCKETS
+from tests.core.ledger_terms import Limit, Terms
 
 Row = dict[str, Any]
 NOBODY = UUID(int=0)
-
-
-@dataclass
-class Limit:
-    """A budget as it stands. `over_*`: by month, what is above it through no fault of a reservation: what was so when
-    it was set, and what calls cost that were reserved without an amount.
-    """
-
-    pico: int
-    calls: int
-    over_pico: Counter[str] = field(default_factory=Counter)
-    over_calls: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class Terms:
-    """What a company may use. `over`: by month, the messages above an allowance that was lowered below them."""
-
-    allowance: int
-    over: Counter[str] = field(default_factory=Counter)
-    budgets: dict[str, Limit] = field(default_factory=dict)
 
 
 class Model:
@@ -75,7 +54,7 @@ class Model:
         if row["source"] == "byok" and row["reserved_pico"] is None:
             for provider_id, limit in self.terms[row["company_id"]].budgets.items():
                 if provider_id in ("", row["provider_id"]):
-                    limit.over_pico[row["month"]] += fields.get("cost_pico") or 0
+                    limit.told_pico[row["month"]] += fields.get("cost_pico") or 0
 
     def change_allowance(self, company_id: UUID, messages: int) -> None:
         """Another plan, from now on."""
@@ -94,9 +73,7 @@ class Model:
         pico, calls = limit
         budgets[provider_id] = new = Limit(pico, calls)
         for month in months(self.of(company_id)):
-            now = spending(self.of(company_id), month, provider_id)
-            new.over_pico[month] = max(0, now.spent_pico + now.held_pico - pico)
-            new.over_calls[month] = max(0, now.unpriced + now.held_unpriced - calls)
+            new.looked_at(month, spending(self.of(company_id), month, provider_id))
 
     def binding(self, company_id: UUID, name: ModelName) -> dict[str, Limit]:
         """The budgets that bind a call."""
@@ -111,9 +88,11 @@ class Model:
             return PlanUsedUpError
         for provider_id, limit in self.binding(company_id, name).items():
             now = spending(rows, month, provider_id)
-            if at_most_pico is None and now.unpriced + now.held_unpriced + 1 > limit.calls:
+            taken = now.spent_pico + now.held_pico
+            used_up = taken > limit.pico or taken == limit.pico != 0
+            if at_most_pico is None and (used_up or now.unpriced + now.held_unpriced + 1 > limit.calls):
                 return BudgetReachedError
-            if at_most_pico is not None and now.spent_pico + now.held_pico + at_most_pico > limit.pico:
+            if at_most_pico is not None and taken + at_most_pico > limit.pico:
                 return BudgetReachedError
         return None
 

@@ -66,6 +66,7 @@ def test_an_operator_overrides_a_field_and_adds_a_provider(tmp_path: Path) -> No
         ('[groq]\ntoken_field = "tokens"', "token_field"),
         ('[groq]\nspeed = "high"', "speed"),
         ('[groq]\nchat_deny = "("', "chat_deny"),
+        ('[groq]\nsearches = "("', "searches"),
         ('[groq]\nmodels_path = "https://elsewhere.example/models"', "models_path"),
         ('[groq]\nbase_url = "http://api.groq.com"', "https"),
         ('[groq]\nbase_url = "https://10.0.0.7/v1"', "private_network"),

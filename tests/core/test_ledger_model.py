@@ -30,7 +30,7 @@ MUST_HAPPEN = {
     *("retried", "an amount held on for a retry", "not retried, its key is gone", "not retried, a month began"),
     *("crashes", "unknown, with text", "unknown, without text"),
     *("interrupted, without text", "months begun", "plan changes", "keys deleted"),
-    *("budgets set or changed", "budgets removed"),
+    *("budgets set or changed", "budgets removed", "ends what tells its cost later"),
 }
 
 

@@ -25,6 +25,8 @@ COUNTED = Usage(tokens_in=1000, tokens_out=500)
 ROWS = [
     {"id": "deepseek/new", "name": "New", "price_in": "0.6", "price_out": "1.8"},
     {"id": "some/router", "name": "Router"},
+    {"id": "a/fee", "name": "Fee", "price_in": "0.6", "price_out": "1.8", "price_request": "0.005"},
+    {"id": "perplexity/sonar", "name": "Sonar", "price_in": "1", "price_out": "1"},
 ]
 
 
@@ -46,6 +48,28 @@ def test_a_price_of_the_providers_list_comes_before_the_bundled_one(any_db: Data
     assert cost(any_db, key_id) == Price(
         1_500_000_000, "provider's list", "2026-11-23", in_pico=600_000_000_000, out_pico=1_800_000_000_000
     )
+
+
+def test_what_a_request_costs_is_added_to_its_tokens(any_db: Database, key_id: UUID) -> None:
+    found = cost(any_db, key_id, model="a/fee")
+    assert found == Price(
+        6_500_000_000, "provider's list", "2026-11-23", in_pico=600_000_000_000, out_pico=1_800_000_000_000
+    )
+    whose = agree(any_db, key_id, multiplier_ppm=500_000)
+    assert getattr(cost(any_db, key_id, model="a/fee", company_id=whose), "cost_pico", None) == 3_250_000_000
+
+
+@pytest.mark.parametrize("model", ["perplexity/sonar", "openai/gpt-4o-search-preview", "deepseek/new:online"])
+def test_a_model_that_searches_by_itself_has_no_price_but_its_own_figure_and_the_companys(
+    any_db: Database, key_id: UUID, model: str
+) -> None:
+    assert cost(any_db, key_id, model=model) is None
+    whose = agree(any_db, key_id, multiplier_ppm=500_000)
+    assert cost(any_db, key_id, model=model, company_id=whose) is None
+    agree(any_db, key_id, model=model, **AGREED)
+    assert getattr(cost(any_db, key_id, model=model, company_id=whose), "origin", None) == "your price"
+    paid = replace(COUNTED, cost=Decimal("0.5"))
+    assert getattr(cost(any_db, key_id, model=model, usage=paid), "origin", None) == "provider"
 
 
 def test_the_providers_own_figure_comes_before_its_list(any_db: Database, key_id: UUID) -> None:

@@ -49,6 +49,36 @@ def test_cached_tokens_are_cheaper_and_a_count_above_the_input_is_ignored() -> N
     assert costs[1] < costs[0] == costs[2]
 
 
+@pytest.mark.parametrize(
+    ("cached", "written", "pico"),
+    [
+        (None, 0, 350_000_000),
+        (None, 1000, 375_000_000),  # what is put into the cache costs a quarter more
+        (400, 600, 329_000_000),
+        (None, 1001, 350_000_000),
+        (400, 601, 314_000_000),  # more than there can be: not believed
+    ],
+)
+def test_tokens_that_are_put_into_the_cache_are_dearer(cached: int | None, written: int, pico: int) -> None:
+    usage = Usage(tokens_in=1000, tokens_out=500, tokens_cached=cached, tokens_cache_write=written)
+    found = price(CATALOGUE.get("openai"), model="gpt-6-luna", usage=usage, at=AT)
+    assert getattr(found, "cost_pico", None) == pico
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "model"),
+    [("openai", "gpt-5.4-nano"), ("groq", "openai/gpt-oss-120b"), ("gemini", "gemini-3.5-flash-lite")],
+)
+def test_where_the_list_has_no_price_for_putting_into_the_cache_it_costs_what_any_token_does(
+    provider_id: str, model: str
+) -> None:
+    plain, written = (
+        price(CATALOGUE.get(provider_id), model=model, usage=replace(COUNTED, tokens_cache_write=some), at=AT)
+        for some in (None, 1000)
+    )
+    assert written == plain is not None
+
+
 def test_the_providers_own_figure_wins_and_is_rounded_once() -> None:
     usage = Usage(tokens_in=1000, tokens_out=500, cost=Decimal("0.0000001234565"))
     found = price(CATALOGUE.get("openrouter"), model="x", usage=usage, at=AT)

@@ -151,10 +151,11 @@ def test_details_of_usage_are_read_and_odd_counts_are_unknown() -> None:
     usage = {
         "prompt_tokens": 7,
         "completion_tokens": -3,
-        "prompt_tokens_details": {"cached_tokens": 2},
+        "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 4},
         "completion_tokens_details": {"reasoning_tokens": True},
     }
-    assert ask(stream_of(sse(chunk("a", usage=usage))), call_of())[1].usage == Usage(tokens_in=7, tokens_cached=2)
+    found = ask(stream_of(sse(chunk("a", usage=usage))), call_of())[1].usage
+    assert found == Usage(tokens_in=7, tokens_cached=2, tokens_cache_write=4)
 
 
 @pytest.mark.parametrize(

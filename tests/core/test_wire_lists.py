@@ -153,6 +153,25 @@ def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:
     assert (t.price_in, t.price_out, t.context) == (Decimal("0.18"), Decimal("0.59"), 4096)
 
 
+@pytest.mark.parametrize(
+    ("request_price", "known"),
+    [
+        ("0", (Decimal("2.5"), Decimal(10), None)),
+        ("0.005", (Decimal("2.5"), Decimal(10), Decimal("0.005"))),
+        (0.018, (Decimal("2.5"), Decimal(10), Decimal("0.018"))),
+        ("-1", (None, None, None)),
+        ({"min": 1}, (None, None, None)),  # it costs something, and nobody can tell what
+    ],
+)
+def test_what_each_request_costs_beside_its_tokens_is_read(
+    request_price: object, known: tuple[Decimal | None, ...]
+) -> None:
+    pricing = {"prompt": "0.0000025", "completion": "0.00001", "request": request_price, "web_search": "0.01"}
+    row = {"id": "a", "architecture": {"output_modalities": ["text"]}, "pricing": pricing}
+    (a,) = models("openrouter", httpx.Response(200, json={"data": [row]}))
+    assert (a.price_in, a.price_out, a.price_request) == known
+
+
 def test_a_price_of_nothing_that_means_an_endpoint_of_ones_own_is_no_price() -> None:
     row = {"id": "t", "type": "chat", "pricing": {"hourly": 0, "input": 0, "output": 0}}
     (t,) = models("together", httpx.Response(200, json=[row]))
@@ -198,6 +217,6 @@ def test_no_list_is_an_error_and_not_an_empty_menu(answer: httpx.Response, kind:
 
 
 def test_a_model_survives_the_way_to_json_and_back() -> None:
-    full = ModelInfo("a", "A", 4096, Decimal("0.18"), Decimal(0), date(2027, 1, 14))
+    full = ModelInfo("a", "A", 4096, Decimal("0.18"), Decimal(0), date(2027, 1, 14), Decimal("0.005"))
     assert ModelInfo.from_json(full.to_json()) == full
     assert ModelInfo("a", "A").to_json() == {"id": "a", "name": "A"}

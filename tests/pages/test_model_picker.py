@@ -39,6 +39,10 @@ def choice(**more: object) -> ModelChoice:
             "Your key · OpenAI …4f2a · gpt-x · $0.6 in, $2 out",
         ),
         ({"price_in": Decimal(0), "price_out": Decimal(0)}, "Your key · OpenAI …4f2a · gpt-x · free"),
+        (
+            {"price_in": Decimal(0), "price_out": Decimal(0), "price_request": Decimal("0.0050")},
+            "Your key · OpenAI …4f2a · gpt-x · $0 in, $0 out, $0.005 a request",
+        ),
         ({"price_in": Decimal(1)}, "Your key · OpenAI …4f2a · gpt-x"),
         ({"retires": date(2026, 12, 31)}, "Your key · OpenAI …4f2a · gpt-x · retires 2026-12-31"),
         ({"state": "retired", "about": "gone"}, "Your key · OpenAI …4f2a · gpt-x · gone · retired"),

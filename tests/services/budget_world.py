@@ -12,7 +12,7 @@ from byok.core.wire import Usage
 from byok.services.budgets import Budgets, BudgetView
 from byok.services.forecasts import Forecasts
 from byok.services.holds import ANSWER_TOKENS
-from tests.fake_provider import Script
+from tests.fake_provider import Exchange, Script
 from tests.run_world import rows
 from tests.services.talk_world import PLANS, TalkWorld
 
@@ -48,6 +48,11 @@ def unpriced(provider: Provider, **more: Any) -> None:
     """No price for anything."""
 
 
+def told_later(provider: Provider, *, usage: Usage, **more: Any) -> Price | None:
+    """A price for nothing, but for what the provider itself says that an answer did cost."""
+    return None if usage.cost is None else Price(int(usage.cost.scaleb(12)), "provider", "2026-11-01")
+
+
 def reserved(one: TalkWorld) -> list[int | None]:
     """What each attempt held, in the order in which they were made."""
     return [row["reserved_pico"] for row in rows(one.db, "attempt")]
@@ -59,5 +64,16 @@ def says(text: str, *, tokens: tuple[int, int] | None) -> Script:
     def script(exchange: Any) -> None:
         exchange.text(text)
         exchange.finish(tokens=tokens)
+
+    return script
+
+
+def costs(usd: float) -> Script:
+    """A script whose answers cost so much, as they say themselves."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.text("Hello.")
+        exchange.chunk({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost": usd}})
+        exchange.finish(tokens=None)
 
     return script

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from byok.core.parameters import Parameters
+from byok.core.wire import ModelInfo
 from byok.ground.db import Database
 from byok.services.bounds import FRAME, OPENING, most_tokens, unwritten
 from byok.services.columns import ColumnSetup
@@ -18,6 +19,7 @@ from tests.fake_provider import held
 from tests.run_world import PLAN, text_arrived
 from tests.services.budget_world import CALL, allow, both_ways, forecasts, reserved, unpriced
 from tests.services.talk_world import TalkWorld, column, talk_world
+from tests.services.test_forecasts import list_models
 
 MONTH = f"{datetime.now(UTC):%B}"
 SHORT = Parameters(max_tokens=100)
@@ -56,6 +58,19 @@ def test_what_was_told_is_what_is_held_and_who_was_told_to_run_runs(dear: TalkWo
     assert [bool(count) for count in refused.values()] == [bool(problem) for _, problem in fits]
     if budget == PLENTY:
         assert sum(pico or 0 for pico in reserved(dear)) == told
+
+
+def test_what_was_told_of_a_small_model_is_what_its_growing_prompt_holds(dear: TalkWorld) -> None:
+    list_models(dear.db, "fake", ModelInfo("fake-1", "Fake", context=3000))
+    allow(dear, PLENTY)
+    setups, asks = [column()], [Ask("One"), Ask("word" * 1100, repeats=2), Ask("Six")]
+    told = forecasts(dear).look(dear.ada, setups, asks=asks).at_most_pico
+    done = dear.ended(dear.talk.send(dear.ada, Message(asks, setups)))
+    assert {answer.state for answer in done} == {"complete"}
+    assert sum(pico or 0 for pico in reserved(dear)) == told
+    lengths = [body["max_tokens"] for body in dear.fake.requests]
+    assert sorted(set(lengths), reverse=True) == list(dict.fromkeys(lengths))
+    assert len(set(lengths)) == 3
 
 
 def test_without_an_answer_length_the_one_that_will_be_sent_bounds_the_cost(one: TalkWorld) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
 
 from byok.ground.db import Database
 from byok.ground.errors import (
@@ -19,11 +22,13 @@ from byok.ground.errors import (
     NotFoundError,
     ProPlanNeededError,
 )
+from byok.ground.tables import Budget
 from byok.services.access import Actor
 from byok.services.budgets import Budgets
+from byok.services.messages import Ask
 from tests.fake_provider import fake_provider, held
 from tests.run_world import PLAN, Author, rows
-from tests.services.budget_world import CALL, allow, budgets, unpriced, usd
+from tests.services.budget_world import CALL, allow, budgets, costs, forecasts, told_later, unpriced, usd
 from tests.services.talk_world import PLANS, TalkWorld, column, talk_world
 
 
@@ -99,6 +104,41 @@ def test_a_budget_of_nothing_is_used_up(one: TalkWorld) -> None:
         one.send("Hi", [column()])
 
 
+@pytest.mark.parametrize(
+    ("limit", "pico"),
+    [
+        ("8999999.999999999999", 8_999_999_999_999_999_999),
+        ("1." + 40 * "0", 10**12),
+        ("0.000000000001", 1),
+        ("5E+6", 5 * 10**18),
+        ("0E-50", 0),
+    ],
+)
+def test_an_amount_is_kept_to_its_last_place(one: TalkWorld, limit: str, pico: int) -> None:
+    assert budgets(one).set(one.ada, "fake", limit).limit_pico == pico
+
+
+class ClearedAtOnce(Database):
+    """Another admin removes every budget in the moment in which one was set."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+        with super().write() as session:
+            session.exec(sa.delete(Budget))
+
+
+def test_a_budget_that_somebody_removes_at_once_is_told_as_it_was_set(one: TalkWorld) -> None:
+    one.ask()  # 7,000 pico-dollars
+    meanwhile = ClearedAtOnce(one.db.engine.url.render_as_string(hide_password=False))
+    service = Budgets(db=meanwhile, plans=PLANS, catalogue=one.catalogue, chains=one.chains)
+    view = service.set(one.ada, "fake", "0.00000001", 3)
+    meanwhile.close()
+    assert (view.limit_pico, view.unpriced_calls, view.spent_pico, view.state) == (10_000, 3, 7000, "ok")
+    assert budgets(one).list(one.ada) == []
+
+
 def test_a_budget_counts_its_own_month_and_its_own_company(any_one: TalkWorld) -> None:
     one = any_one
     one.ask()
@@ -134,7 +174,7 @@ def test_setting_a_budget_needs_a_plan_with_own_keys(db: Database) -> None:
         allow(one, CALL)
 
 
-@pytest.mark.parametrize("limit", ["-1", "NaN", "Infinity", "9000001", "0.0000000000001"])
+@pytest.mark.parametrize("limit", ["-1", "NaN", "Infinity", "9000001", "0.0000000000001", "1." + 30 * "0" + "1"])
 def test_an_amount_that_cannot_be_kept_exactly_is_refused(one: TalkWorld, limit: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         budgets(one).set(one.ada, "fake", Decimal(limit))
@@ -203,3 +243,51 @@ def test_of_many_unpriced_calls_at_once_exactly_as_many_get_through_as_are_allow
         with ThreadPoolExecutor(20) as pool:
             assert sum(pool.map(send, range(20))) == 5
         gate.set()
+
+
+TELLS_COST = {"cost_at": "usage_or_upstream"}
+CENT = 10**10
+
+
+def test_calls_whose_price_is_known_only_afterwards_end_with_the_budget(any_db: Database) -> None:
+    with talk_world(any_db, price=told_later, habits=TELLS_COST) as one:
+        one.fake.script = costs(0.05)
+        allow(one, 20 * CENT)
+        month = f"{datetime.now(UTC):%B}"
+        for _ in range(4):
+            assert one.ask()[1].state == "complete"
+        with pytest.raises(BudgetReachedError) as refused:
+            one.send("Hi", [column()])
+        assert str(refused.value) == (
+            f"The Fake AI budget for {month} has $0.00 of $0.20 left, and what this call may cost is not known. "
+            "Choose a standard model, or have an admin raise the budget in Usage."
+        )
+        (told,) = forecasts(one).look(one.ada, [column()], asks=[Ask("Hi")]).columns
+        assert (told.runs, told.problem) == (False, str(refused.value))
+        (view,) = budgets(one).list(one.ada)
+        assert (view.spent_pico, view.unpriced_used, view.state) == (20 * CENT, 0, "stopped")
+
+
+def test_calls_without_a_price_end_with_what_others_hold(any_db: Database) -> None:
+    gate = threading.Event()
+    with talk_world(any_db) as one:
+        one.fake.script = held(gate)
+        allow(one, CALL)
+        begun = one.send("Hi", [column()])
+        one.process.price = unpriced  # of a model that no list knows
+        one.talk = one.talk_of(one.process)
+        with pytest.raises(BudgetReachedError, match="what this call may cost is not known"):
+            one.send("Hi", [column("fake-2")])
+        gate.set()
+        one.ended(begun)
+        assert one.ended(one.send("Hi", [column("fake-2")]))[0].state == "complete"
+
+
+def test_a_budget_of_nothing_allows_calls_without_a_price_until_one_has_cost_something(any_db: Database) -> None:
+    with talk_world(any_db, price=told_later, habits=TELLS_COST) as one:
+        allow(one, 0, unpriced_calls=5)
+        assert one.ask()[1].state == "complete"
+        one.fake.script = costs(0.05)
+        assert one.ask()[1].state == "complete"
+        with pytest.raises(BudgetReachedError, match=r"has \$0.00 of \$0.00 left"):
+            one.send("Hi", [column()])

@@ -73,10 +73,15 @@ def fresh(setup: ColumnSetup) -> ColumnSetup:
     return replace(setup, id=new_id())
 
 
-def priced(model: str, *, db: Database, tokens_in: int, tokens_out: int, cached: int | None = None) -> int:
-    """As the ledger prices an attempt, in pico-dollars."""
+def priced(model: str, *, db: Database, tokens_in: int, tokens_out: int, cached: float = 0, written: float = 0) -> int:
+    """As the ledger prices an attempt, in pico-dollars.
+
+    Args:
+        cached: the part of what goes in that was cached already. written: the part of the rest that is now.
+    """
     name = ModelName.parse(model)
-    usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cached)
+    usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=int(tokens_in * cached))
+    usage = replace(usage, tokens_cache_write=int((tokens_in - (usage.tokens_cached or 0)) * written))
     found = PriceBook(db=db)(
         CATALOGUE.get(name.provider_id), model=name.model, usage=usage, at=datetime.now(UTC), key_id=KEY_ID
     )
@@ -92,7 +97,12 @@ def list_models(db: Database, provider_id: str, *models: ModelInfo) -> None:
         connection.execute(sa.insert(menu).values({name: value for name, value in row.items() if name in known}))
 
 
-PRICED = ("byok:openai/gpt-5.4-mini", "byok:gemini/gemini-3.5-flash-lite", "byok:together/listed/one")
+PRICED = (
+    "byok:openai/gpt-5.4-mini",
+    "byok:openai/gpt-6-luna",
+    "byok:gemini/gemini-3.5-flash-lite",
+    "byok:together/listed/one",
+)
 TEXTS = st.text(min_size=1, max_size=80)
 
 
@@ -105,6 +115,7 @@ TEXTS = st.text(min_size=1, max_size=80)
     longest=st.integers(1, 200_000),
     share=st.floats(0, 1),
     cached=st.floats(0, 1),
+    written=st.floats(0, 1),
 )
 def test_no_run_costs_more_than_was_told_before(
     priced_world: TalkWorld,
@@ -115,6 +126,7 @@ def test_no_run_costs_more_than_was_told_before(
     longest: int,
     share: float,
     cached: float,
+    written: float,
 ) -> None:
     one = priced_world
     setup = ColumnSetup(ModelName.parse(model), parameters=Parameters(max_tokens=longest), system_prompt=system)
@@ -131,7 +143,8 @@ def test_no_run_costs_more_than_was_told_before(
     for text, times in asks:
         before += len(storable(text).encode()) + FRAME
         out = int(longest * share)
-        spent += times * priced(model, db=one.db, tokens_in=before, tokens_out=out, cached=int(before * cached))
+        counts = {"tokens_in": before, "tokens_out": out}
+        spent += times * priced(model, db=one.db, **counts, cached=cached, written=written)
         before += out + FRAME
     assert spent <= told
 
@@ -283,7 +296,7 @@ def test_the_plans_messages_are_counted_across_the_columns_in_their_order(one: T
     outlook = look(one, [ColumnSetup(PLAN) for _ in range(3)], asks=[Ask("Hi", repeats=3)])
     assert problems(outlook) == [
         (3, True, ""),
-        (2, True, "Only 2 of 3 can be asked: 2 plan messages are left."),
+        (2, True, "Only 2 of 3 can be asked: 5 plan messages are left, and other columns take 3 of them."),
         (
             0,
             False,
@@ -292,6 +305,15 @@ def test_the_plans_messages_are_counted_across_the_columns_in_their_order(one: T
         ),
     ]
     assert (outlook.messages, outlook.used) == (5, 5)
+
+
+def test_what_is_left_of_the_plan_is_said_alone_where_no_other_column_takes_of_it(one: TalkWorld) -> None:
+    for left, are in ((1, "1 plan message is"), (2, "2 plan messages are")):
+        use_up(one, 9 if left == 1 else 8)
+        outlook = look(one, [ColumnSetup(PLAN)], asks=[Ask("Hi", repeats=3)])
+        assert problems(outlook) == [(left, True, f"Only {left} of 3 can be asked: {are} left.")]
+        with one.db.write_core() as connection:
+            connection.execute(sa.delete(metadata.tables["attempt"]))
 
 
 def test_a_plan_that_is_used_up_already_is_not_said_to_be_used_up_by_other_columns(one: TalkWorld) -> None:

@@ -19,7 +19,7 @@ from byok.core.wire import ModelInfo, Usage
 from byok.ground.db import Database
 from byok.ground.errors import BudgetReachedError
 from byok.services.bounds import FRAME, OPENING, most_tokens
-from byok.services.holds import ANSWER_TOKENS
+from byok.services.holds import ANSWER_TOKENS, SHORTEST
 from byok.services.messages import Ask, Message
 from tests.fake_provider import Exchange, Script, held, refuse
 from tests.run_world import BYOK, rows, text_arrived, until
@@ -59,12 +59,31 @@ def test_a_length_that_was_set_is_the_one_that_is_held(one: TalkWorld) -> None:
     assert one.fake.requests[0]["max_tokens"] == 100
 
 
-def test_a_model_that_holds_less_gets_no_longer_answer_than_it_holds(one: TalkWorld) -> None:
-    list_models(one.db, "fake", ModelInfo("fake-1", "Fake", context=2000))
+@pytest.mark.parametrize(
+    ("window", "text", "length"),
+    [
+        (2000, "Hi", 2000 - 546 // 3),  # of at most 546 tokens of the prompt
+        (8192, "Hi", ANSWER_TOKENS),
+        (8192, "words" * 4000, 8192 - (544 + 20_000) // 3),
+        (8192, "words" * 6000, SHORTEST),
+        (100, "Hi", 100),
+    ],
+)
+def test_an_answer_gets_what_the_prompt_leaves_of_what_the_model_holds(
+    one: TalkWorld, window: int, text: str, length: int
+) -> None:
+    list_models(one.db, "fake", ModelInfo("fake-1", "Fake", context=window))
     allow(one, PLENTY)
-    one.ask()
-    assert one.fake.requests[0]["max_tokens"] == 2000
-    assert reserved(one) == [first("Hi", 2000)]
+    one.ask(text)
+    assert one.fake.requests[0]["max_tokens"] == length
+    assert reserved(one) == [first(text, length)]
+
+
+def test_a_length_that_was_set_is_sent_whatever_the_model_holds(one: TalkWorld) -> None:
+    list_models(one.db, "fake", ModelInfo("fake-1", "Fake", context=600))
+    allow(one, PLENTY)
+    one.ended(one.send("Hi", [column(parameters=Parameters(max_tokens=590))]))
+    assert one.fake.requests[0]["max_tokens"] == 590
 
 
 def test_a_budget_of_another_provider_binds_nothing(one: TalkWorld) -> None:
@@ -254,6 +273,18 @@ def test_a_question_without_a_conversation_is_held_as_well(one: TalkWorld) -> No
     assert (reserved(one), one.fake.requests[0]["max_tokens"]) == ([first("Hi")], 4096)
     with pytest.raises(BudgetReachedError):
         one.talk.ask_once(one.ada, text="Hi", model=BYOK)
+
+
+def test_what_each_request_costs_is_held_with_its_tokens(db: Database) -> None:
+    with talk_world(db, price=PriceBook(db=db), habits={"model_prices": "per_token"}) as one:
+        info = ModelInfo("fake-1", "Fake", price_in=Decimal(1), price_out=Decimal(2), price_request=Decimal("0.005"))
+        list_models(one.db, "fake", info)
+        allow(one, PLENTY)
+        _, answer = one.ask()
+        tokens_in, fee = OPENING + FRAME + most_tokens("Hi"), 5 * 10**9
+        assert reserved(one) == [tokens_in * 10**6 + ANSWER_TOKENS * 2 * 10**6 + fee]
+        assert answer.receipt is not None
+        assert answer.receipt.cost_pico == 11 * 10**6 + 7 * 2 * 10**6 + fee
 
 
 def test_a_run_looks_at_a_models_list_once_and_at_a_price_once_for_each_message(db: Database) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LIST_SECONDS = 20.0
 MOST_PAGES = 20
 Row = Mapping[str, Any]
+Prices = tuple[Decimal | None, Decimal | None, Decimal | None]
+"""For a million tokens in, for as many out, and for each request."""
+NO_PRICES: Prices = (None, None, None)
 
 
 async def fetch_models(
@@ -112,7 +115,7 @@ def _read_row(provider: Provider, row: Row) -> ModelInfo | None:
         return None
     name = row.get(provider.model_name) if provider.model_name else None
     context = row.get(provider.model_context) if provider.model_context else None
-    price_in, price_out = _PRICES[provider.model_prices](row.get("pricing"))
+    price_in, price_out, price_request = _PRICES[provider.model_prices](row.get("pricing"))
     return ModelInfo(
         id=model_id,
         name=" ".join(name.split())[:200] or model_id if isinstance(name, str) and name.isprintable() else model_id,
@@ -120,6 +123,7 @@ def _read_row(provider: Provider, row: Row) -> ModelInfo | None:
         price_in=price_in,
         price_out=price_out,
         retires=_day(row.get(provider.model_retires)) if provider.model_retires else None,
+        price_request=price_request,
     )
 
 
@@ -134,21 +138,23 @@ def _day(value: object) -> date | None:
     return None
 
 
-def _per_million(pricing: object) -> tuple[Decimal | None, Decimal | None]:
+def _per_million(pricing: object) -> Prices:
     if not isinstance(pricing, dict):
-        return None, None
+        return NO_PRICES
     price_in, price_out = amount(pricing.get("input")), amount(pricing.get("output"))
     if not price_in and not price_out:
-        return None, None  # such a model wants an endpoint of its own, which is paid by the hour
-    return price_in, price_out
+        return NO_PRICES  # such a model wants an endpoint of its own, which is paid by the hour
+    return price_in, price_out, None
 
 
-def _per_token(pricing: object) -> tuple[Decimal | None, Decimal | None]:
+def _per_token(pricing: object) -> Prices:
     if not isinstance(pricing, dict):
-        return None, None
+        return NO_PRICES
     both = (amount(pricing.get("prompt")), amount(pricing.get("completion")))
     price_in, price_out = (None if one is None else (one * 1_000_000).normalize() for one in both)
-    return price_in, price_out
+    request = amount(pricing.get("request", 0))
+    # Of what costs more than can be read, the rest is no price.
+    return NO_PRICES if request is None else (price_in, price_out, request or None)
 
 
 def _after_id(path: str, parsed: Any) -> str | None:
@@ -181,8 +187,8 @@ def _generates_content(row: Row) -> bool:
 _PAGES: Mapping[str, Callable[[str, Any], str | None]] = MappingProxyType(
     {"none": lambda _path, _parsed: None, "after_id": _after_id, "page_token": _page_token}
 )
-_PRICES: Mapping[str, Callable[[object], tuple[Decimal | None, Decimal | None]]] = MappingProxyType(
-    {"none": lambda _pricing: (None, None), "per_token": _per_token, "per_million": _per_million}
+_PRICES: Mapping[str, Callable[[object], Prices]] = MappingProxyType(
+    {"none": lambda _pricing: NO_PRICES, "per_token": _per_token, "per_million": _per_million}
 )
 _CHATS: Mapping[str, Callable[[Row], bool]] = MappingProxyType(
     {

@@ -47,12 +47,16 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; None where it did not say. `cost` is its own figure in USD."""
+    """Tokens as the provider counted them; None where it did not say. `cost` is its own figure in USD.
+
+    Of those that went in, `tokens_cached` were in its cache already, and `tokens_cache_write` were put there.
+    """
 
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_cached: int | None = None
     tokens_reasoning: int | None = None
+    tokens_cache_write: int | None = None
     cost: Decimal | None = None
 
 
@@ -68,7 +72,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A chat model of a provider's list. `context` in tokens, prices in USD for a million tokens."""
+    """A chat model of a provider's list. `context` in tokens, prices in USD for a million tokens.
+
+    `price_request`: what each request costs beside its tokens, in USD; None where that is nothing.
+    """
 
     id: str
     name: str
@@ -76,6 +83,7 @@ class ModelInfo:
     price_in: Decimal | None = None
     price_out: Decimal | None = None
     retires: date | None = None
+    price_request: Decimal | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for JSON; what is unknown is left out."""
@@ -86,13 +94,15 @@ class ModelInfo:
             "price_in": None if self.price_in is None else str(self.price_in),
             "price_out": None if self.price_out is None else str(self.price_out),
             "retires": None if self.retires is None else self.retires.isoformat(),
+            "price_request": None if self.price_request is None else str(self.price_request),
         }
         return {name: value for name, value in row.items() if value is not None}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The opposite of `to_json`."""
-        price_in, price_out, retires = row.get("price_in"), row.get("price_out"), row.get("retires")
+        price_in, price_out, price_request = row.get("price_in"), row.get("price_out"), row.get("price_request")
+        retires = row.get("retires")
         return cls(
             id=row["id"],
             name=row["name"],
@@ -100,6 +110,7 @@ class ModelInfo:
             price_in=None if price_in is None else Decimal(price_in),
             price_out=None if price_out is None else Decimal(price_out),
             retires=None if retires is None else date.fromisoformat(retires),
+            price_request=None if price_request is None else Decimal(price_request),
         )
 
 

@@ -28,6 +28,7 @@ def read_usage(provider: Provider, found: Mapping[str, Any]) -> Usage | None:
         tokens_out=_count(found.get("completion_tokens")),
         tokens_cached=_count(_inside(found, "prompt_tokens_details", "cached_tokens")),
         tokens_reasoning=_count(_inside(found, "completion_tokens_details", "reasoning_tokens")),
+        tokens_cache_write=_count(_inside(found, "prompt_tokens_details", "cache_write_tokens")),
         cost=_spent(found) if provider.cost_at == "usage_or_upstream" else None,
     )
     return None if usage == Usage() else usage

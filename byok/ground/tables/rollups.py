@@ -1,8 +1,9 @@
 """What a day's settled attempts add up to: by provider, and finer by model, key, person and chatbot.
 
-Plain tables without classes: rows are only ever added to, in the transaction that settles an attempt. Refuse NULL in
-what names a row: nobody, no key and no chatbot are `NOBODY`. On SQLite a table is its primary key's tree and nothing
-beside it, so that a company's month lies together however its days came about.
+Plain tables without classes. An attempt is added in the transaction that settles it, a correction as its difference,
+which may be less than nothing; a rebuild writes a company's rows anew. Refuse NULL in what names a row: nobody, no key
+and no chatbot are `NOBODY`. On SQLite a table is its primary key's tree and nothing beside it, so that a company's
+month lies together however its days came about.
 """
 
 from __future__ import annotations
