@@ -14,7 +14,6 @@ from byok.core.job import Job
 from byok.core.ledger import settle, settle_lost
 from byok.core.live import State
 from byok.core.run import End
-from byok.ground.tables.attempts import OPEN
 from byok.ground.tables.types import metadata
 
 ANSWERS = metadata.tables["answer"]
@@ -26,11 +25,6 @@ def checkpoint(connection: sa.Connection, texts: Iterable[tuple[UUID, str, str]]
     row: sa.BindParameter[UUID] = sa.bindparam("row")
     still = sa.update(ANSWERS).where((ANSWERS.c.id == row) & (ANSWERS.c.state == "running"))
     connection.execute(still, [{"row": answer, "text": text, "reasoning": more} for answer, text, more in texts])
-
-
-def note_answered(connection: sa.Connection, attempts: Collection[UUID]) -> None:
-    """Keeps that text came of attempts without an answer's row, in case that nobody lives to settle them."""
-    connection.execute(sa.update(ATTEMPTS).where(ATTEMPTS.c.id.in_(attempts), OPEN).values(answered=True))
 
 
 def is_running(connection: sa.Connection, answer: UUID) -> bool:

@@ -27,7 +27,7 @@ class InThread(Protocol):
 
 
 class Checkpoints:
-    """One task of the runner's loop. Of a question without a conversation it keeps only that there was some text.
+    """One task of the runner's loop.
 
     Args:
         runs: the runner's own, by id; looked at anew each time.
@@ -49,34 +49,27 @@ class Checkpoints:
     async def keep(self) -> None:
         """Looks for as long as it is not cancelled."""
         kept: dict[UUID, int] = {}
-        known: set[UUID] = set()
         while True:
             await asyncio.sleep(self._tick)
-            now = list(self._runs.values())
-            runs = {run.job.answer_id: run for run in now if run.job.answer_id is not None}
-            # Where no row keeps the text, the attempt's own must say that there was some.
-            alone = {run.job.attempt_id for run in now if run.job.answer_id is None and run.answered}
-            if not runs and alone <= known:
-                kept, known = {}, alone
+            runs = {run.job.answer_id: run for run in list(self._runs.values()) if run.job.answer_id is not None}
+            if not runs:
+                kept.clear()
                 continue
             grown = [run.live for key, run in runs.items() if kept.get(key, 0) != run.live.version]
             versions = {live.answer_id: live.version for live in grown}
             try:
-                stops = await self._in_thread(functools.partial(self._look, list(runs), grown, alone - known))
+                stops = await self._in_thread(functools.partial(self._look, list(runs), grown))
             except sa.exc.SQLAlchemyError as error:
                 report(error, "a checkpoint could not be written; trying again")
                 continue
-            kept, known = {key: version for key, version in kept.items() if key in runs} | versions, alone
+            kept = {key: version for key, version in kept.items() if key in runs} | versions
             for answer_id in stops:
                 self._stop(answer_id)
 
-    def _look(self, answers: list[UUID], grown: list[Live], alone: set[UUID]) -> set[UUID]:
+    def _look(self, answers: list[UUID], grown: list[Live]) -> set[UUID]:
         snapshots = [(live.answer_id, live.snapshot()) for live in grown]
-        if snapshots or alone:
+        if snapshots:
             with self._db.write_core() as connection:
-                if snapshots:
-                    answer_rows.checkpoint(connection, [(key, one.text, one.reasoning) for key, one in snapshots])
-                if alone:
-                    answer_rows.note_answered(connection, alone)
+                answer_rows.checkpoint(connection, [(key, one.text, one.reasoning) for key, one in snapshots])
         with self._db.read() as session:
             return answer_rows.to_stop(session.connection(), answers)

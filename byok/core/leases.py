@@ -99,8 +99,8 @@ class Lease:
 def sweep(db: Database, now: datetime) -> int:
     """Settles what processes without a living lease left open: attempts become unknown, answers interrupted.
 
-    An attempt of which text was kept counts as answered: in its answer, else by a note in its own row. What came less
-    than a checkpoint before its process died, nobody knows of. Renew your own lease before.
+    An attempt whose answer has text counts as answered; one without an answer's row, as `byok chat` asks, does not: its
+    own row changes once, when it is settled, so that nothing says whether text had come. Renew your own lease before.
 
     Args:
         now: by the clock that the leases go by.
@@ -119,8 +119,7 @@ def sweep(db: Database, now: datetime) -> int:
         # Leases go first: one that is renewed at this very moment is then either kept, or its owner starts a new one.
         connection.execute(sa.delete(LEASES).where(LEASES.c.expires_at <= now))
         has_text = sa.exists().where((ANSWERS.c.id == ATTEMPTS.c.answer_id) & (ANSWERS.c.text != ""))
-        answered = has_text | ATTEMPTS.c.answered
-        attempts = settle_lost(connection, open_attempts, status="unknown", answered=answered, at=now)
+        attempts = settle_lost(connection, open_attempts, status="unknown", answered=has_text, at=now)
         answers = connection.execute(
             sa.update(ANSWERS).where(open_answers).values(state="interrupted", finished_at=now)
         )

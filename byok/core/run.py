@@ -103,11 +103,6 @@ class Run:
         """Whether anything of an answer came, be it reasoning alone: it is paid for."""
         return self._begun
 
-    @property
-    def answered(self) -> bool:
-        """Whether any text came: it is an answer, whatever becomes of it."""
-        return self._answered
-
     def again(self, attempt_id: UUID) -> Run:
         """The run of the next attempt at the same answer."""
         return Run(replace(self.job, attempt_id=attempt_id), before=self)

@@ -1,4 +1,4 @@
-"""Questions without a conversation: no answer's row keeps their text, and yet they are booked as those in one are."""
+"""Questions without a conversation: no answer's row keeps their text; they are booked as well as that allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from byok.core.live import Live
 from byok.core.wire import ChatCall
 from byok.ground.clock import month_of, utc_now
 from byok.ground.db import Database
-from tests.fake_provider import Exchange, FakeProvider, fake_provider, held, refuse
+from tests.fake_provider import FakeProvider, fake_provider, held, refuse
 from tests.run_world import PLAN, Author, Process, process, row, rows, until
 
 
@@ -50,43 +50,19 @@ def used(author: Author) -> int:
         return allowances.plan_used(connection, company_id=author.company_id, month=month_of(utc_now()))
 
 
-def test_one_whose_process_dies_after_its_first_text_is_a_message(one: Process, fake: FakeProvider) -> None:
+def test_one_whose_process_dies_is_free_since_no_row_says_whether_text_had_come(
+    one: Process, fake: FakeProvider
+) -> None:
     gate, author = threading.Event(), Author(one.db)
     fake.script = held(gate)
     live = ask(one, fake, author)
-    until(lambda: row(one.db, "attempt")["answered"])
-    assert row(one.db, "attempt")["status"] == "reserved"
+    until(lambda: live.snapshot().text)
+    assert used(author) == 1
     sweep(one.db, utc_now() + 2 * LEASE)  # as another process would, had this one died
     settled = row(one.db, "attempt")
-    assert (settled["status"], settled["answered"], used(author)) == ("unknown", True, 1)
+    assert (settled["status"], settled["answered"], used(author)) == ("unknown", False, 0)
     gate.set()
     assert live.wait_end(timeout=10)
-
-
-def test_one_whose_process_dies_before_any_text_is_none(one: Process, fake: FakeProvider) -> None:
-    gate, author = threading.Event(), Author(one.db)
-
-    def script(exchange: Exchange) -> None:
-        if len(fake.requests) > 1:
-            exchange.text("Once")
-        exchange.reasoning("Let me think")
-        exchange.wait(gate)
-        exchange.finish()
-
-    fake.script = script
-    thinks = ask(one, fake, author)
-    until(lambda: thinks.snapshot().reasoning)
-    talks = ask(one, fake, author)
-    until(lambda: rows(one.db, "attempt")[1]["answered"])
-    sweep(one.db, utc_now() + 2 * LEASE)
-    assert [(one["status"], one["answered"]) for one in rows(one.db, "attempt")] == [
-        ("unknown", False),
-        ("unknown", True),
-    ]
-    assert used(author) == 1
-    gate.set()
-    assert thinks.wait_end(timeout=10)
-    assert talks.wait_end(timeout=10)
 
 
 def test_a_further_try_that_was_reserved_and_never_sent_holds_no_message(one: Process, fake: FakeProvider) -> None:

@@ -19,10 +19,9 @@ class Attempt(Row, table=True):
     """One request to one provider.
 
     `source` is `byok` or `plan`. `status`: reserved, then one of complete, stopped, interrupted, error, unknown.
-    `answered`: its first text arrived; known before it is settled only where no answer's row keeps the text.
-    Counts that the provider did not send are NULL, never 0. `cost_pico` is in pico-dollars (10^-12 USD);
-    `price_in_pico` and `price_out_pico` are for a million tokens; `reserved_pico` is the most that it may cost, where a
-    budget stood as it was reserved.
+    `answered`: its first text arrived. Counts that the provider did not send are NULL, never 0. `cost_pico` is in
+    pico-dollars (10^-12 USD); `price_in_pico` and `price_out_pico` are for a million tokens; `reserved_pico` is the
+    most that it may cost, where a budget stood as it was reserved.
     `instead_of` is the model that was asked for, `source:provider/model`, where a chatbot's settings led to another.
     `taken_on`: its provider may charge for it whatever became of it, having begun with it, or for all that is known.
     `month` is that of `reserved_at` in UTC, `YYYY-MM`.
