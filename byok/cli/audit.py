@@ -74,15 +74,18 @@ def verify(slug: str | None, expected: tuple[str, ...], as_json: bool) -> int:
 
 @audit.command()
 @json_option
-def head(as_json: bool) -> None:
+def head(as_json: bool) -> int:
     """Print where each chain ends: note it elsewhere, and give it to `byok audit verify --expect` later."""
     with workbench() as bench:
-        heads = bench.audit_check.heads()
+        ends = bench.audit_check.heads()
     if as_json:
-        echo_json([_head(one) for one in heads])
-        return
-    for one in heads:
-        click.echo(str(one))
+        echo_json([_head(one) for one in ends.heads])
+    else:
+        for one in ends.heads:
+            click.echo(str(one))
+    for name in ends.unreadable:
+        click.echo(f"byok: the end of the record of {name} cannot be read; `byok audit verify` says more", err=True)
+    return 1 if ends.unreadable else 0
 
 
 def _wanted(since: datetime | None, until: datetime | None, action: str | None) -> Wanted:

@@ -12,11 +12,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core.audit import EVENTS, HEADS
-from byok.core.audit_chain import Chain, Checked, Head
+from byok.core.audit_chain import HEAD_COLUMNS, ODD, Chain, Checked, Head, end_of, raise_if_away
 from byok.core.vault import Vault
 from byok.ground.tables.audit import OPERATOR
 
-__all__ = ["Checked", "Head", "check"]
+__all__ = ["Checked", "Head", "check", "ends"]
 
 _e, _h = EVENTS.c, HEADS.c
 
@@ -60,12 +60,37 @@ def _compare_beginning(one: Checked, operator: Checked) -> None:
         one.faults.append("The operator's record does not note the beginning of this one.")
 
 
+def ends(connection: sa.Connection) -> tuple[list[Head], list[str]]:
+    """Where all chains end, and the ids, as they are stored, of those whose heads cannot be read."""
+    found: list[Head] = []
+    unreadable: list[str] = []
+    for stored in _stored(connection, sa.select(_h.chain_id)):
+        try:
+            chain_id = UUID(stored)
+            head = connection.execute(sa.select(*HEAD_COLUMNS).where(_h.chain_id == chain_id)).one_or_none()
+            end = None if head is None else end_of(chain_id, head)
+        except ODD as error:
+            raise_if_away(error, connection)
+            end = None
+        if end is None:
+            unreadable.append(stored)
+        else:
+            found.append(end)
+    return found, unreadable
+
+
 def _ids(connection: sa.Connection, operator: Checked) -> Iterator[UUID]:
     """Of all chains that have a head or a row; what is no id is a fault of the operator's."""
-    heads = sa.select(sa.cast(_h.chain_id, sa.String))
-    rows = sa.select(sa.cast(_e.chain_id, sa.String)).where(_e.chain_id.not_in(sa.select(_h.chain_id)))
-    for stored in connection.execute(sa.union(heads, rows)).scalars():
+    rows = sa.select(_e.chain_id).where(_e.chain_id.not_in(sa.select(_h.chain_id)))
+    for stored in {*_stored(connection, sa.select(_h.chain_id)), *_stored(connection, rows)}:
         try:
             yield UUID(stored)
         except ValueError:
             operator.faults.append("There are entries under an id that belongs to nobody.")
+
+
+def _stored(connection: sa.Connection, ids: sa.Select[tuple[UUID]]) -> list[str]:
+    """Ids as they are stored, read as bytes: in SQLite's files a text may stand that is none."""
+    (column,) = ids.selected_columns
+    as_bytes = ids.with_only_columns(sa.cast(sa.cast(column, sa.String), sa.LargeBinary))
+    return [bytes(one).decode(errors="replace") for one in connection.execute(as_bytes).scalars()]

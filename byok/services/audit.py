@@ -21,7 +21,7 @@ from byok.ground.db import Database
 from byok.ground.tables.audit import OPERATOR
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, admit
-from byok.services.audit_rows import EntryView, Wanted, as_csv, entries, in_words, snapshot
+from byok.services.audit_rows import EntryView, Wanted, as_csv, entries, in_words, readable, snapshot
 
 PAGE: Final = 50
 MOST: Final = 100_000
@@ -95,13 +95,15 @@ class Audit:
 
         Raises:
             NotAllowedError: a member asks.
+            RecordSpoiltError: an action cannot be read.
         """
         with self._db.read() as session:
             company_id = admit(session, actor, self._plans, admin=True).company.id
             connection = session.connection()
             people = connection.execute(sa.select(_p.id, _p.name).where(_p.company_id == company_id).order_by(_p.name))
             actions = sa.select(_e.action).where(_e.chain_id == company_id).distinct().order_by(_e.action)
-            named = tuple((action, in_words(action)) for action in connection.execute(actions).scalars())
+            with readable(connection):
+                named = tuple((action, in_words(action)) for action in connection.execute(actions).scalars())
             return Choices(tuple((row.id, row.name) for row in people), named)
 
     def count(self, actor: Actor) -> int:

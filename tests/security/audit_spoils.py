@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import combinations
@@ -22,6 +23,10 @@ from tests.audit_world import AuditWorld, Hand
 Spoil = tuple[str, Hand]
 _e, _h = EVENTS.c, HEADS.c
 FAR = 1_000_000  # where no chain of a test reaches
+ODD = (
+    *("x'ff00'", "x''", "zeroblob(32)", "randomblob(16)", "CAST(x'ff' AS TEXT)", "'a' || char(0) || 'b'", "char(127)"),
+    *("1.5", "9e999", "-1", "99999999999", "'2026-13-45'", "'none'"),
+)
 
 
 def spoils(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
@@ -40,6 +45,22 @@ def spoils(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
                 yield both, partial(_swap_contents, chain_id, one, other, names)
     yield from _insertions(chain_id, rows)
     yield from _heads(world, chain_id, rows)
+
+
+def oddities(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
+    """What SQLite lets stand in any column, whatever its type: in each column of each row and of the head."""
+    mine = f"chain_id = '{chain_id.hex}'"
+    places = [(EVENTS, f"{mine} AND seq = {row['seq']}") for row in world.events(chain_id)]
+    for table, which in (*places, (HEADS, mine)):
+        for column in table.c:
+            for raw in ODD:
+                put = f"{column.name} = {raw} WHERE {which}"
+                yield put, partial(_put, f"UPDATE {table} SET {put}")  # noqa: S608
+
+
+def _put(statement: str, connection: sa.Connection) -> None:
+    with suppress(sa.exc.IntegrityError):  # where a number is there already
+        connection.exec_driver_sql(statement)
 
 
 def _others(value: Any, rows: list[dict[str, Any]], name: str) -> Iterator[Any]:

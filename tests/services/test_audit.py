@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from byok.core.audit import EVENTS, Happening
 from byok.core.model_names import ModelName
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.errors import InvalidInputError, NotAllowedError, RecordSpoiltError
 from byok.ground.tables import ApiKey
 from byok.ground.tables.audit import OPERATOR
 from byok.services.access import Actor
@@ -235,6 +235,18 @@ def test_another_companys_entries_and_a_members_questions_are_refused(world: Key
             ask(world.max)
 
 
+def test_an_entry_that_cannot_be_read_is_named_as_one_that_was_changed(world: KeyWorld) -> None:
+    audit = audit_of(world)
+    record(world, "key.added")
+    for raw in ("x'ff00'", "CAST(x'ff' AS TEXT)"):
+        with world.db.write_core() as connection:
+            connection.exec_driver_sql(f"UPDATE audit_event SET action = {raw}")  # noqa: S608
+        for ask in (audit.list, audit.csv, audit.choices):
+            with pytest.raises(RecordSpoiltError, match="byok audit verify"):
+                ask(world.ada)
+    assert audit.verify(world.ada).faults == ("Entry 1 was changed: it cannot be read.",)
+
+
 def test_a_formula_in_a_label_is_none_in_the_csv(world: KeyWorld) -> None:
     what = Happening("key.renamed", world.northwind, actor_name="=cmd()", subject="+1", detail="@SUM(A1)")
     with world.db.write_core() as connection:
@@ -247,7 +259,7 @@ def test_a_formula_in_a_label_is_none_in_the_csv(world: KeyWorld) -> None:
 def test_a_noted_head_is_taken_as_it_is_printed_or_from_a_file(world: KeyWorld, tmp_path: Path) -> None:
     check = AuditCheck(db=world.db, vault=world.vault)
     record(world, "key.added", "key.deleted")
-    operator, mine = check.heads()
+    operator, mine = check.heads().heads
     assert (operator.name, mine.name, mine.seq) == ("operator", "northwind", 2)
     file = tmp_path / "heads.json"
     file.write_text(
