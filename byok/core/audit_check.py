@@ -1,7 +1,8 @@
 """Checks all chains of the audit log, also against each other: none is missing, none was begun anew.
 
-Writes nothing. It cannot tell an old database, put back as a whole, from one in which nothing happened since: for that
-somebody notes heads elsewhere, and they are compared.
+Writes nothing. It cannot tell an old state of a chain, or of all, put back with its head, from one after which nothing
+happened: for that somebody notes heads elsewhere, and they are compared. Chains do not note each other's ends: whoever
+puts one back can put back the one that noted it.
 """
 
 from __future__ import annotations

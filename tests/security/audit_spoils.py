@@ -1,6 +1,7 @@
 """Every way in which somebody who can write to the database might spoil the audit log, each as a function to call.
 
-What is not here: a whole old state put back, head and rows. It is told apart by a head that was noted elsewhere.
+What `spoils` leaves out is an old state put back, the head with the rows: of one chain (`older`) or of all. It is told
+apart by a head that was noted elsewhere, and by nothing else.
 """
 
 from __future__ import annotations
@@ -45,6 +46,16 @@ def spoils(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
                 yield both, partial(_swap_contents, chain_id, one, other, names)
     yield from _insertions(chain_id, rows)
     yield from _heads(world, chain_id, rows)
+
+
+def older(chain_id: UUID, head: dict[str, Any]) -> Hand:
+    """Cuts a chain off where it ended once, and puts back the head that it had then."""
+
+    def hand(connection: sa.Connection) -> None:
+        _remove(chain_id, head["seq"] + 1, FAR, connection)
+        _set_head(chain_id, head, connection)
+
+    return hand
 
 
 def oddities(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:

@@ -16,7 +16,7 @@ from byok.ground.errors import RecordSpoiltError
 from byok.ground.tables.audit import OPERATOR
 from byok.services.audit_rows import entries
 from tests.audit_world import AuditWorld, fresh_vault
-from tests.security.audit_spoils import oddities, spoils
+from tests.security.audit_spoils import oddities, older, spoils
 from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 
@@ -108,6 +108,24 @@ def test_every_cut_with_the_head_of_then_is_found_by_who_noted_the_end(db: Datab
         tally.tried()
         if not world.faults(noted=[noted]):
             tally.leaked(f"cut at {len(state[1])}")
+
+
+@at_scale(200, few=5)
+def test_an_old_state_of_one_chain_is_seen_by_who_noted_its_end_and_by_nobody_else(
+    db: Database, tally: Tally, tries: int
+) -> None:
+    world = AuditWorld(db, rows=2)
+    heads = []
+    for number in range(tries):
+        heads += [(one, head) for one, head in world.heads().items() if one in (world.acme, OPERATOR)]
+        world.add("key.tested", world.acme, number)
+        world.add("demo.reset", OPERATOR, number)
+    noted = [world.head(one) for one in (world.acme, OPERATOR)]
+    for chain_id, head in heads:
+        assert world.spoil(older(chain_id, head)) == []  # as docs/audit.md says
+        tally.tried()
+        if not world.spoil(older(chain_id, head), noted=noted):
+            tally.leaked(f"a chain put back to {head['seq']}")
 
 
 def test_all_chains_removed_together_are_missed_by_who_noted_an_end(db: Database, tally: Tally) -> None:
