@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from byok.cli.opened import json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import echo_json, echo_line, echo_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,10 +65,10 @@ def verify(slug: str | None, expected: tuple[str, ...], as_json: bool) -> int:
         click.echo("Nothing is recorded yet.")
     for one in found:
         if one.faults:
-            click.echo(f"byok: the record of {one.name} is broken: {' '.join(one.faults)}", err=True)
+            echo_line(f"byok: the record of {one.name} is broken: {' '.join(one.faults)}", err=True)
         elif not as_json:
             many = "entry" if one.entries == 1 else "entries"
-            click.echo(f"{one.name}: {one.entries:,} {many}, unbroken. Head: {one.head}")
+            echo_line(f"{one.name}: {one.entries:,} {many}, unbroken. Head: {one.head}")
     return 1 if any(one.faults for one in found) else 0
 
 
@@ -82,9 +82,9 @@ def head(as_json: bool) -> int:
         echo_json([_head(one) for one in ends.heads])
     else:
         for one in ends.heads:
-            click.echo(str(one))
+            echo_line(str(one))
     for name in ends.unreadable:
-        click.echo(f"byok: the end of the record of {name} cannot be read; `byok audit verify` says more", err=True)
+        echo_line(f"byok: the end of the record of {name} cannot be read; `byok audit verify` says more", err=True)
     return 1 if ends.unreadable else 0
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from byok.cli.opened import json_option
-from byok.cli.output import echo_json
+from byok.cli.output import echo_json, echo_line
 from byok.core.catalogue import Catalogue
 from byok.core.master_keys import load_master_keys
 from byok.core.plans import Plans
@@ -43,7 +43,7 @@ def doctor(as_json: bool) -> None:
         echo_json([asdict(result) for result in results])
     else:
         for result in results:
-            click.echo(f"{result.state:<5} {result.name:<15} {result.detail}")
+            echo_line(f"{result.state:<5} {result.name:<15} {result.detail}")
     failed = sum(result.state == "fail" for result in results)
     if failed:
         raise ByokError(f"{failed} of {len(results)} checks failed.")
