@@ -24,7 +24,7 @@ _e, _h = EVENTS.c, HEADS.c
 _RAW = sa.types.NullType()
 # Read as they are stored: what somebody put there in place of bytes is to be found, not turned into bytes.
 _COLUMNS: Final = [sa.type_coerce(one, _RAW).label("mac") if one.name == "mac" else one for one in _e]
-HEAD_COLUMNS: Final = [sa.type_coerce(_h[name], _RAW).label(name) for name in ("seq", "audit_key", "mac", "signature")]
+_HEAD_COLUMNS: Final = [sa.type_coerce(_h[name], _RAW).label(name) for name in ("seq", "audit_key", "mac", "signature")]
 ODD: Final = (ValueError, TypeError, AttributeError, OverflowError, sa.exc.DBAPIError)
 """What reading raises where a column holds what none of ours does; see `raise_if_away`."""
 
@@ -74,7 +74,7 @@ class Chain:
         """From its first row to its head."""
         found, marks = Checked(self._id), [one for one in noted if one.chain_id == self._id]
         try:
-            head = self._connection.execute(sa.select(*HEAD_COLUMNS).where(_h.chain_id == self._id)).one_or_none()
+            head = read_head(self._connection, self._id)
         except ODD as error:
             raise_if_away(error, self._connection)
             found.faults.append("The head of the record was changed: it cannot be read.")
@@ -187,6 +187,11 @@ def raise_if_away(error: Exception, connection: sa.Connection) -> None:
     """Raises an error of the database again, but not SQLite's: in its files alone a text may stand that is none."""
     if isinstance(error, sa.exc.DBAPIError) and connection.dialect.name != "sqlite":
         raise error
+
+
+def read_head(connection: sa.Connection, chain_id: UUID) -> Any:
+    """A chain's head as it is stored, or None. It raises one of `ODD` where a column holds what none of ours does."""
+    return connection.execute(sa.select(*_HEAD_COLUMNS).where(_h.chain_id == chain_id)).one_or_none()
 
 
 def end_of(chain_id: UUID, head: Any) -> Head | None:

@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core.audit import EVENTS, HEADS
-from byok.core.audit_chain import HEAD_COLUMNS, ODD, Chain, Checked, Head, end_of, raise_if_away
+from byok.core.audit_chain import ODD, Chain, Checked, Head, end_of, raise_if_away, read_head
 from byok.core.vault import Vault
 from byok.ground.tables.audit import OPERATOR
 
@@ -23,19 +23,25 @@ _e, _h = EVENTS.c, HEADS.c
 
 
 def check(
-    connection: sa.Connection, vault: Vault, *, only: UUID | None = None, noted: Iterable[Head] = ()
+    connection: sa.Connection,
+    vault: Vault,
+    *,
+    only: UUID | None = None,
+    noted: Iterable[Head] = (),
+    operator: Checked | None = None,
 ) -> list[Checked]:
     """Reads the operator's chain and all others, in one snapshot that the caller opened.
 
     Args:
         only: one company's chain alone, beside the operator's.
         noted: heads that were noted elsewhere; those of chains that are not read are ignored.
+        operator: what the operator's chain came to, where it was read before.
 
     Returns:
         The operator's chain first; none for a chain that never began.
     """
     noted = list(noted)
-    operator = Chain(connection, vault, OPERATOR).read(noted)
+    operator = operator or Chain(connection, vault, OPERATOR).read(noted)
     ids = {only} if only is not None else set(_ids(connection, operator)) - {OPERATOR}
     if only is None:
         ids |= set(operator.begun) | {one.chain_id for one in noted} - {OPERATOR}
@@ -68,7 +74,7 @@ def ends(connection: sa.Connection) -> tuple[list[Head], list[str]]:
     for stored in _stored(connection, sa.select(_h.chain_id)):
         try:
             chain_id = UUID(stored)
-            head = connection.execute(sa.select(*HEAD_COLUMNS).where(_h.chain_id == chain_id)).one_or_none()
+            head = read_head(connection, chain_id)
             end = None if head is None else end_of(chain_id, head)
         except ODD as error:
             raise_if_away(error, connection)
