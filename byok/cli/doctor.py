@@ -156,9 +156,11 @@ def _contents(bench: Workbench) -> Iterator[Result]:
     yield from _moved(bench)
     yield from _sealed(bench)
     if bench.keys.retry_erasures():
-        yield Result("erasures", "ok", "no deleted key stands in the database files")
+        yield Result("erasures", "ok", "nothing that was deleted stands in the database files")
     else:
-        yield Result("erasures", "warn", "deleted keys still stand in SQLite's log, which another process is reading")
+        yield Result(
+            "erasures", "warn", "what was deleted still stands in SQLite's log, which another process is reading"
+        )
 
 
 def _local(bench: Workbench) -> Result:

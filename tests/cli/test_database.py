@@ -84,6 +84,21 @@ def test_a_key_survives_a_rotation_and_the_old_master_key_is_needed_no_more(
     ]
 
 
+@pytest.mark.slow
+def test_a_rotation_says_when_the_log_still_holds_what_the_old_master_key_sealed(
+    byok: Byok, acme: str, home: Path
+) -> None:
+    byok("master-key", "add")
+    byok("master-key", "promote", _ids(home)[1])
+    with closing(sqlite3.connect(home / "byok.sqlite3", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM api_key").fetchall()
+        done = byok("master-key", "rotate", "--json")
+    assert (done.status, done.json["erased"]) == (0, False)
+    assert "SQLite's log still holds data keys" in done.err
+    assert "warn  erasures" not in byok("doctor").out
+
+
 def test_the_master_key_that_seals_cannot_be_dropped(byok: Byok, home: Path) -> None:
     assert byok("company", "list").status == 0
     done = byok("master-key", "drop", _ids(home)[0])
