@@ -25,6 +25,7 @@ from web.headers import SecurityHeaders, broken
 from web.house import house
 from web.origins import Gate
 from web.request_ids import RequestIds
+from web.uploads import Uploads
 
 HEAD_START = 3.0  # seconds
 
@@ -110,7 +111,7 @@ def parts() -> dict[str, Any]:
         "lifespan": lifespan,
         "routes": [*session_routes.ROUTES, *stream.ROUTES, *usage_stream.ROUTES],
         # The first is the outermost: what the gate refuses has headers and an id as well.
-        "middleware": [Middleware(SecurityHeaders), Middleware(RequestIds), Middleware(Gate)],
+        "middleware": [Middleware(one) for one in (SecurityHeaders, RequestIds, Gate, Uploads)],
         "exception_handlers": {Exception: broken},
         "on_script_error": error_page.show,
     }

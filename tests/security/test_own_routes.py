@@ -142,6 +142,21 @@ def test_where_a_proxy_changes_the_name_a_page_of_an_allowed_origin_signs_in_and
         config.set_option(option, before)
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_file_is_taken_from_who_is_signed_in_alone(world: Served, tally: Tally, method: str) -> None:
+    def send(token: str) -> int:
+        with world.browser(token) as browser:
+            return browser.request(method, "/_stcore/upload_file/a/b", content=b"x").status_code
+
+    ended = world.enter("max")
+    world.bench.sessions.end(ended)
+    for token in ("", "made-up", ended):
+        tally.tried()
+        if send(token) != 403:
+            tally.leaked(f"{method} with {'a session that has ended' if token == ended else 'no session'}")
+    assert send(world.enter("ada")) == 404  # let through, to where no Streamlit stands here
+
+
 def test_no_route_lets_another_origin_read_by_cors(world: Served, tally: Tally) -> None:
     token = world.enter("ada")
     for method, path in ROUTES:
