@@ -19,7 +19,7 @@ from byok.ground import schema
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import ByokError
-from byok.ground.home import make_home
+from byok.ground.home import closed_to_others, database_files, make_home
 from byok.ground.settings import Settings
 from byok.process import Workbench
 from byok.services.master_key_checks import MasterKeyChecks
@@ -77,6 +77,7 @@ def _checks() -> Iterator[Result]:
     try:
         kind = "SQLite" if bench.db.is_sqlite else "PostgreSQL"
         yield Result("database", "ok", f"{kind}, revision {schema.revision(bench.db)}")
+        yield _files(settings)
         yield from _contents(bench)
         yield _local(bench)
     finally:
@@ -114,6 +115,15 @@ def _wrong_master_key(settings: Settings) -> Result | None:
     finally:
         database.close()
     return None
+
+
+def _files(settings: Settings) -> Result:
+    """Whether what is secret is this user's alone. A start closes what is his own."""
+    secret = (settings.home / name for name in ("master.keys", "local.key", "demo.password"))
+    open_ = [str(file) for file in (*database_files(settings), *secret) if not closed_to_others(file)]
+    if open_:
+        return Result("files", "warn", f"other users of this machine may read {', '.join(open_)}: chmod 600")
+    return Result("files", "ok", "no other user of this machine may read them")
 
 
 def _moved(bench: Workbench) -> Iterator[Result]:

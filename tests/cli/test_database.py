@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -164,6 +166,18 @@ def test_the_doctor_finds_a_sound_installation_sound(byok: Byok, acme: str) -> N
     assert done.status == 0, done.out
     states = {row["name"]: row["state"] for row in done.json}
     assert {states[name] for name in ("settings", "providers", "master keys", "database", "keys", "erasures")} == {"ok"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_the_doctor_names_files_that_others_may_read_and_that_it_cannot_close(
+    byok: Byok, acme: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "master.keys").chmod(0o644)
+    assert "ok    files" in byok("doctor").out  # its owner's start closes it
+    (home / "master.keys").chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
+    done = byok("doctor")
+    assert f"warn  files           other users of this machine may read {home / 'master.keys'}: chmod 600" in done.out
 
 
 def test_the_doctor_names_a_mistake_in_the_catalogue(byok: Byok, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
