@@ -90,18 +90,19 @@ class AuditWorld:
         with self.db.engine.connect() as connection:
             return {row["chain_id"]: dict(row) for row in connection.execute(sa.select(HEADS)).mappings()}
 
-    def spoil(self, hand: Hand, *, then: Hand | None = None) -> list[str]:
+    def spoil(self, hand: Hand, *, then: Hand | None = None, noted: Sequence[Head] = ()) -> list[str]:
         """What is found wrong after somebody wrote past the product; all is then as it was.
 
         Args:
             hand: what he does; no foreign key holds him back.
             then: what the product does before anybody checks, in the same transaction.
+            noted: heads that were noted elsewhere.
         """
         with self._unbound() as connection:
             hand(connection)
             if then is not None:
                 then(connection)
-            found = check(connection, self.vault)
+            found = check(connection, self.vault, noted=noted)
             connection.rollback()
         return [fault for one in found for fault in one.faults]
 

@@ -19,12 +19,16 @@ LOGGERS = ("", "httpx", "httpcore", "sqlalchemy", "streamlit", "alembic", "async
 
 
 class Canary:
-    """One key, and every form in which it could turn up. Its last four characters are the hint, which is no secret."""
+    """One key, and every form in which it could turn up. Its last four characters are the hint, which is no secret.
 
-    def __init__(self) -> None:
+    Args:
+        plain: letters and digits alone, as some providers make them: such a key could pass for an id.
+    """
+
+    def __init__(self, *, plain: bool = False) -> None:
         # Characters that JSON and URLs write otherwise, between two runs that no form changes.
         self._runs = (secrets.token_hex(16), secrets.token_hex(12))
-        self.key = "sk-" + '/+"='.join(self._runs)
+        self.key = "".join(self._runs) if plain else "sk-" + '/+"='.join(self._runs)
         raw = self.key.encode()
         shifted = tuple(base64.b64encode(b"\0" * n + raw)[n + 1 : -4] for n in range(3))
         forms = {

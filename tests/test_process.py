@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -35,6 +36,23 @@ def test_a_home_that_was_there_keeps_its_mode_and_its_database_is_closed(tmp_pat
     Workbench.open(_settings(tmp_path), what="command").close()
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "home" / "byok.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_files_that_were_put_back_from_a_copy_are_closed_again(tmp_path: Path) -> None:
+    bench = Workbench.open(_settings(tmp_path), what="command")
+    _ = bench.local.key
+    bench.close()
+    home = tmp_path / "home"
+    for name in ("byok.sqlite3", "master.keys", "local.key"):
+        (home / name).chmod(0o644)
+    (home / "byok.sqlite3-wal").touch(mode=0o666)
+    (home / "of somebody else.txt").touch(mode=0o644)
+    bench = Workbench.open(_settings(tmp_path), what="command")
+    _ = bench.local.key
+    loose = {file.name for file in home.iterdir() if file.stat().st_mode & 0o077 and not file.name.endswith(".lock")}
+    bench.close()
+    assert loose == {"of somebody else.txt"}
 
 
 def test_the_first_start_seeds_the_demo_and_the_second_leaves_it(tmp_path: Path) -> None:

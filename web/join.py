@@ -8,15 +8,15 @@ from __future__ import annotations
 import streamlit as st
 from pydantic import SecretStr
 
-from byok.ground.errors import ByokError, NotFoundError
+from byok.ground.errors import ByokError, InvalidInputError, NotFoundError
 from byok.services.invitations import InvitationView
 from byok.services.passwords import MIN_CHARACTERS
 from byok.services.sessions import Identity
-from web import door, elements, parts
+from web import door, elements, parts, secret_form
 from web.house import house, workbench
 
-LINK = "invite"
-"""The parameter of the address that carries a link's token."""
+FORM, LINK = "join", "invite"
+"""Of the link: the parameter of the address that carries its token."""
 RULES = f"At least {MIN_CHARACTERS} characters; spaces and every script are welcome. Common passwords are refused."
 
 
@@ -53,22 +53,28 @@ def _choose(token: str) -> None:
         return
     st.title("Choose your password", anchor=False)
     st.markdown(_whose(found))
-    with st.form("join", clear_on_submit=True, border=True):
+    last_problem, key = secret_form.problem_of(FORM), secret_form.key_of(FORM)
+    with st.form(key, clear_on_submit=True, border=True):
         # Its name is read by password managers: they keep the two together.
         st.text_input("Username", value=found.username, disabled=True)
-        new = st.text_input("New password", type="password", autocomplete="new-password")
-        again = st.text_input("New password again", type="password", autocomplete="new-password")
+        new = st.text_input("New password", type="password", autocomplete="new-password", key=f"{key}-new")
+        again = st.text_input("New password again", type="password", autocomplete="new-password", key=f"{key}-again")
         st.caption(RULES)
-        if not st.form_submit_button("Set the password and sign in", type="primary", icon=":material/login:"):
-            return
-    if new != again:
-        st.error("The two are not the same. Type the password twice.", icon=":material/error:")
-        return
+        wanted = st.form_submit_button("Set the password and sign in", type="primary", icon=":material/login:")
+    if wanted:
+        _accept(token, new, again)
+    elif last_problem is not None:
+        parts.error(last_problem)
+
+
+def _accept(token: str, new: str, again: str) -> None:
     try:
+        if new != again:
+            raise InvalidInputError("The two are not the same.", next_step="Type the password twice.")
         person_id = workbench().invitations.accept(token, SecretStr(new), address=house().address())
     except ByokError as problem:
-        parts.error(problem)
-        return
+        secret_form.draw_anew(FORM, problem)
+    secret_form.forget(FORM)
     st.query_params.clear()
     door.enter(person_id)
 

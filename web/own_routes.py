@@ -10,15 +10,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from byok.services.sessions import Identity
+from web.headers import secure
 from web.house import COOKIE, workbench
+from web.origins import of_this_host
 
 LOOK_AGAIN = 1.0  # seconds after which an event stream asks for its session again: it ends when the session does
 
 
 def from_here(request: Request) -> bool:
-    """Whether a page of this very origin sent the request: `Origin` must say so, and nothing may gainsay it."""
-    origin = request.headers.get("origin")
-    here = origin is not None and origin.partition("://")[2] == request.headers.get("host")
+    """Whether a page of ours sent the request: `Origin` must say so as the gate judges it, and nothing gainsay it."""
+    here = of_this_host(request.headers.getlist("origin"), request.headers.get("host", ""), tls=secure(request.scope))
     return here and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from byok.cli.opened import json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import echo_json, echo_line, echo_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,24 +65,27 @@ def verify(slug: str | None, expected: tuple[str, ...], as_json: bool) -> int:
         click.echo("Nothing is recorded yet.")
     for one in found:
         if one.faults:
-            click.echo(f"byok: the record of {one.name} is broken: {' '.join(one.faults)}", err=True)
+            echo_line(f"byok: the record of {one.name} is broken: {' '.join(one.faults)}", err=True)
         elif not as_json:
             many = "entry" if one.entries == 1 else "entries"
-            click.echo(f"{one.name}: {one.entries:,} {many}, unbroken. Head: {one.head}")
+            echo_line(f"{one.name}: {one.entries:,} {many}, unbroken. Head: {one.head}")
     return 1 if any(one.faults for one in found) else 0
 
 
 @audit.command()
 @json_option
-def head(as_json: bool) -> None:
+def head(as_json: bool) -> int:
     """Print where each chain ends: note it elsewhere, and give it to `byok audit verify --expect` later."""
     with workbench() as bench:
-        heads = bench.audit_check.heads()
+        ends = bench.audit_check.heads()
     if as_json:
-        echo_json([_head(one) for one in heads])
-        return
-    for one in heads:
-        click.echo(str(one))
+        echo_json([_head(one) for one in ends.heads])
+    else:
+        for one in ends.heads:
+            echo_line(str(one))
+    for name in ends.unreadable:
+        echo_line(f"byok: the end of the record of {name} cannot be read; `byok audit verify` says more", err=True)
+    return 1 if ends.unreadable else 0
 
 
 def _wanted(since: datetime | None, until: datetime | None, action: str | None) -> Wanted:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from byok.cli.opened import company_option, find_key, json_option, workbench
+from byok.cli.output import echo_line
 from byok.core.live import Live, Snapshot
 from byok.core.model_names import ModelName
 from byok.ground.errors import ByokError, InvalidInputError
@@ -73,7 +74,7 @@ def chat(
             click.echo(json.dumps(_json(end), ensure_ascii=False))
         else:
             click.echo()
-            click.echo(_receipt(end, payer=_payer(bench, actor, name, pinned), model=name.model), err=True)
+            echo_line(_receipt(end, payer=_payer(bench, actor, name, pinned), model=name.model), err=True)
     if end.state != "complete":
         raise ByokError(end.error or f"The answer was {end.state}.")
 
@@ -86,7 +87,7 @@ def _follow(bench: Workbench, live: Live, *, show: Callable[[str], None]) -> Sna
             now = live.snapshot()
             if now.note is not None and now.note != noted:
                 noted = now.note
-                click.echo(noted, err=True)
+                echo_line(noted, err=True)
             if len(now.text) > shown:
                 show(now.text[shown:])
                 shown = len(now.text)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from byok.cli.opened import json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import echo_json, echo_line, echo_table
 from byok.services.accounts import CompanyView
 
 
@@ -56,7 +56,7 @@ def _show(view: CompanyView, as_json: bool, *, verb: str) -> None:
     if as_json:
         echo_json(_json(view))
     else:
-        click.echo(f"{verb}: {view.name} ({view.slug}), plan {view.plan.name}.")
+        echo_line(f"{verb}: {view.name} ({view.slug}), plan {view.plan.name}.")
 
 
 def _json(view: CompanyView) -> dict[str, Any]:

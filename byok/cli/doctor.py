@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from byok.cli.opened import json_option
-from byok.cli.output import echo_json
+from byok.cli.output import echo_json, echo_line
 from byok.core.catalogue import Catalogue
 from byok.core.master_keys import load_master_keys
 from byok.core.plans import Plans
@@ -19,7 +19,7 @@ from byok.ground import schema
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import ByokError
-from byok.ground.home import make_home
+from byok.ground.home import closed_to_others, database_files, make_home
 from byok.ground.settings import Settings
 from byok.process import Workbench
 from byok.services.master_key_checks import MasterKeyChecks
@@ -43,7 +43,7 @@ def doctor(as_json: bool) -> None:
         echo_json([asdict(result) for result in results])
     else:
         for result in results:
-            click.echo(f"{result.state:<5} {result.name:<15} {result.detail}")
+            echo_line(f"{result.state:<5} {result.name:<15} {result.detail}")
     failed = sum(result.state == "fail" for result in results)
     if failed:
         raise ByokError(f"{failed} of {len(results)} checks failed.")
@@ -77,6 +77,7 @@ def _checks() -> Iterator[Result]:
     try:
         kind = "SQLite" if bench.db.is_sqlite else "PostgreSQL"
         yield Result("database", "ok", f"{kind}, revision {schema.revision(bench.db)}")
+        yield _files(settings)
         yield from _contents(bench)
         yield _local(bench)
     finally:
@@ -114,6 +115,15 @@ def _wrong_master_key(settings: Settings) -> Result | None:
     finally:
         database.close()
     return None
+
+
+def _files(settings: Settings) -> Result:
+    """Whether what is secret is this user's alone. A start closes what is his own."""
+    secret = (settings.home / name for name in ("master.keys", "local.key", "demo.password"))
+    open_ = [str(file) for file in (*database_files(settings), *secret) if not closed_to_others(file)]
+    if open_:
+        return Result("files", "warn", f"other users of this machine may read {', '.join(open_)}: chmod 600")
+    return Result("files", "ok", "no other user of this machine may read them")
 
 
 def _moved(bench: Workbench) -> Iterator[Result]:
@@ -156,9 +166,11 @@ def _contents(bench: Workbench) -> Iterator[Result]:
     yield from _moved(bench)
     yield from _sealed(bench)
     if bench.keys.retry_erasures():
-        yield Result("erasures", "ok", "no deleted key stands in the database files")
+        yield Result("erasures", "ok", "nothing that was deleted stands in the database files")
     else:
-        yield Result("erasures", "warn", "deleted keys still stand in SQLite's log, which another process is reading")
+        yield Result(
+            "erasures", "warn", "what was deleted still stands in SQLite's log, which another process is reading"
+        )
 
 
 def _local(bench: Workbench) -> Result:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from byok.cli.opened import company_option, find_key, json_option, workbench
-from byok.cli.output import DASH, day_and_time, echo_json, echo_table
+from byok.cli.output import DASH, day_and_time, echo_json, echo_line, echo_table
 from byok.cli.rebind import rebind
 from byok.cli.typed import read_key
 from byok.core.wire import Finding
@@ -82,11 +82,11 @@ def add(slug: str, provider_id: str, label: str, untested: bool, as_json: bool) 
             with contextlib.suppress(ByokError):
                 bench.models.refresh(actor, view.id)
     for warning in _warnings(draft):
-        click.echo(f"byok: {warning}", err=True)
+        echo_line(f"byok: {warning}", err=True)
     if as_json:
         echo_json(_key(view))
     else:
-        click.echo(f"Saved: {view.provider_name} …{view.hint} as “{view.label}” ({view.status}).")
+        echo_line(f"Saved: {view.provider_name} …{view.hint} as “{view.label}” ({view.status}).")
 
 
 @key.command("list")
@@ -134,9 +134,9 @@ def delete(slug: str, which: str, as_json: bool) -> None:
     if as_json:
         echo_json({"id": str(view.id), "erased": done.erased, "chatbots": chatbots})
     else:
-        click.echo(f"Deleted: {view.provider_name} …{view.hint} “{view.label}”.")
+        echo_line(f"Deleted: {view.provider_name} …{view.hint} “{view.label}”.")
     if chatbots:
-        click.echo(f"byok: without a model now: {', '.join(chatbots)}", err=True)
+        echo_line(f"byok: without a model now: {', '.join(chatbots)}", err=True)
     if not done.erased:
         click.echo("byok: another process is reading; the app, or the next command, erases the bytes.", err=True)
 
@@ -160,14 +160,14 @@ def _warnings(draft: DraftView) -> Iterator[str]:
 
 
 def _say(finding: Finding) -> None:
-    click.echo(f"{finding.verdict.replace('_', ' ')}: {finding.detail}")
-    click.echo(f"Proof: {finding.proof or DASH} in {finding.elapsed_ms:,} ms")
+    echo_line(f"{finding.verdict.replace('_', ' ')}: {finding.detail}")
+    echo_line(f"Proof: {finding.proof or DASH} in {finding.elapsed_ms:,} ms")
     if finding.request_id:
-        click.echo(f"Request id: {finding.request_id}")
+        echo_line(f"Request id: {finding.request_id}")
     if finding.not_proven:
-        click.echo(f"Not proven: {finding.not_proven}")
+        echo_line(f"Not proven: {finding.not_proven}")
     if finding.next_step:
-        click.echo(f"Next: {finding.next_step} {finding.link or ''}".rstrip())
+        echo_line(f"Next: {finding.next_step} {finding.link or ''}".rstrip())
     if finding.models is not None:
         click.echo(f"Chat models: {len(finding.models):,}")
 

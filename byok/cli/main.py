@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from byok.cli.output import echo_line
 from byok.core import logs
 from byok.core.trust import read_trust
 
@@ -99,5 +100,5 @@ def main() -> None:
 
 
 def _refused(text: str) -> int:
-    click.echo(f"byok: {' '.join(text.split())}", err=True)
+    echo_line(f"byok: {' '.join(text.split())}", err=True)
     return 1

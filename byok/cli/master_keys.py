@@ -78,12 +78,19 @@ def rotate(as_json: bool) -> None:
     first = views[0].id
     if as_json:
         counts = {"resealed": done.resealed, "changed": done.changed, "unreadable": done.unreadable}
+        counts |= {"erased": done.erased}
         left = {view.id: view.rows for view in views[1:]}
         echo_json({"master_key_id": first, **counts, "rows": views[0].rows, "left": left})
     else:
         click.echo(f"{done.resealed:,} rows sealed anew; {views[0].rows:,} are under {first}.")
         for view in views[1:]:
             click.echo(f"{view.rows:,} are under {view.id}. {_next(view)}".rstrip())
+    if not done.erased:
+        click.echo(
+            "byok: another process is reading, so SQLite's log still holds data keys as the old master key sealed "
+            "them; the app, or byok doctor, takes them out.",
+            err=True,
+        )
     if done.changed or done.unreadable:
         raise ByokError(_unfinished(done))
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from byok.cli.opened import company_option, json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import echo_json, echo_line, echo_table
 from byok.services.model_choices import ModelChoice
 
 
@@ -34,7 +34,7 @@ def models(slug: str, as_json: bool) -> None:
         ]
         echo_table(["MODEL", "PAYS", "CONTEXT", "IN $/M", "OUT $/M", "STATE"], rows, empty="No models.")
     for note in menu.notes:
-        click.echo(f"byok: {note}", err=True)
+        echo_line(f"byok: {note}", err=True)
 
 
 def _price(value: object) -> str:

@@ -1,4 +1,7 @@
-"""Prints: tables with aligned columns for people, JSON for scripts. Nothing here knows what it prints."""
+"""Prints: lines and tables with aligned columns for people, JSON for scripts. Nothing here knows what it prints.
+
+Refuses to hand a terminal what it would obey: others chose the names that are printed.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,19 @@ DASH = "-"
 
 
 def echo_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """One JSON document on standard output. What a terminal would obey in it is written as an escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    click.echo("".join(one if _harmless(one) or one == "\n" else json.dumps(one)[1:-1] for one in text))
+
+
+def echo_line(text: str, *, err: bool = False) -> None:
+    """One line that names what others named, on standard output or standard error."""
+    click.echo(shown(text), err=err)
+
+
+def shown(text: str) -> str:
+    """A text without what a terminal would obey: escape codes, line ends, changes of direction."""
+    return text if text.isprintable() else "".join(one if _harmless(one) else "\ufffd" for one in text)
 
 
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str = "Nothing yet.") -> None:
@@ -48,6 +62,10 @@ def at_least() -> str:
     return "≥ "
 
 
+def _harmless(one: str) -> bool:
+    return one.isprintable() or one in "\u200c\u200d"  # joiners, which scripts and emoji need inside a word
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -57,4 +75,4 @@ def _text(value: Any) -> str:
         return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else shown(str(value))

@@ -9,7 +9,7 @@ import click
 
 from byok.cli.amounts import DecimalParameter
 from byok.cli.opened import company_option, json_option, workbench
-from byok.cli.output import echo_json, echo_table
+from byok.cli.output import echo_json, echo_line, echo_table
 from byok.core.prices import plain
 from byok.services.own_prices import OwnPriceView
 
@@ -72,7 +72,7 @@ def set_price(
         if view.multiplier is not None
         else f"${_text(view.price_in)} in, ${_text(view.price_out)} out for a million tokens"
     )
-    click.echo(f"Set: {view.provider}, {view.model or 'all models'}: {what}. It holds for answers from now on.")
+    echo_line(f"Set: {view.provider}, {view.model or 'all models'}: {what}. It holds for answers from now on.")
 
 
 @price.command("clear")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from byok.cli.opened import json_option, workbench
-from byok.cli.output import echo_json
+from byok.cli.output import echo_json, echo_line
 from byok.ground.errors import ByokError, InvalidInputError
 
 
@@ -29,7 +29,7 @@ def rebind(provider_id: str, slug: str | None, yes: bool, as_json: bool) -> None
         if not moves:
             raise InvalidInputError(f"No key of {name} is bound to another address than the catalogue's.")
         for move in moves:
-            click.echo(f"{move.company}: {_keys(move.keys)} from {move.origin} to {move.new_origin}", err=True)
+            echo_line(f"{move.company}: {_keys(move.keys)} from {move.origin} to {move.new_origin}", err=True)
         if not yes:
             click.confirm(f"Send these keys of {name} to the new address from now on?", abort=True, err=True)
         done = bench.rebinding.rebind(provider_id, company_id=company_id)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from byok.cli.opened import company_option, json_option, workbench
-from byok.cli.output import day_and_time, echo_json, echo_table
+from byok.cli.output import day_and_time, echo_json, echo_line, echo_table
 from byok.cli.typed import read_password
 from byok.services.accounts import PersonView, Role
 
@@ -94,7 +94,7 @@ def reset(username: str, url: str, as_json: bool) -> None:
         echo_json({**_json(person), "link": address, "expires_at": link.expires_at})
     else:
         click.echo(address)
-        click.echo(f"Send it to {person.username}: it works once, until {day_and_time(link.expires_at)}.", err=True)
+        echo_line(f"Send it to {person.username}: it works once, until {day_and_time(link.expires_at)}.", err=True)
 
 
 def _tell(person: PersonView, done: str, *, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def _tell(person: PersonView, done: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(_json(person))
     else:
-        click.echo(done)
+        echo_line(done)
 
 
 def _json(person: PersonView) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from byok.core.vault import Vault
 from byok.ground.errors import KeyUnreadableError
 from byok.ground.prepared import Prepared
+from byok.ground.request_ids import current
 from byok.ground.tables.audit import OPERATOR
 from byok.ground.tables.types import metadata
 
@@ -56,6 +57,7 @@ class Happening:
         subject: what it was done to, by the name it had then.
         fingerprint: of a key, in hexadecimal.
         address: where the call came from.
+        request_id: of what is being answered; where it is empty, the one that log lines carry just now.
     """
 
     action: str
@@ -98,7 +100,7 @@ class Chains:
         """Writes the row and moves the head; the head as it is then."""
         chain_id, key = what.chain_id, head["audit_key"]
         row = {one.name: _fit(one.name, getattr(what, one.name)) for one in fields(what)}
-        row |= {"seq": head["seq"] + 1, "at": at}
+        row |= {"seq": head["seq"] + 1, "at": at, "request_id": _fit("request_id", what.request_id or current())}
         row["mac"] = row_mac(self._vault, row, before=head["mac"], sealed_key=key)
         moved = {**head, "seq": row["seq"], "mac": row["mac"]}
         moved["signature"] = head_mac(self._vault, moved, chain_id=chain_id, sealed_key=key)

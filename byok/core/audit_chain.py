@@ -25,7 +25,8 @@ _RAW = sa.types.NullType()
 # Read as they are stored: what somebody put there in place of bytes is to be found, not turned into bytes.
 _COLUMNS: Final = [sa.type_coerce(one, _RAW).label("mac") if one.name == "mac" else one for one in _e]
 _HEAD_COLUMNS: Final = [sa.type_coerce(_h[name], _RAW).label(name) for name in ("seq", "audit_key", "mac", "signature")]
-_ODD: Final = (ValueError, TypeError, AttributeError, OverflowError, sa.exc.DBAPIError)
+ODD: Final = (ValueError, TypeError, AttributeError, OverflowError, sa.exc.DBAPIError)
+"""What reading raises where a column holds what none of ours does; see `raise_if_away`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,19 @@ class Chain:
     def read(self, noted: Sequence[Head]) -> Checked:
         """From its first row to its head."""
         found, marks = Checked(self._id), [one for one in noted if one.chain_id == self._id]
-        head = self._connection.execute(sa.select(*_HEAD_COLUMNS).where(_h.chain_id == self._id)).one_or_none()
+        try:
+            head = read_head(self._connection, self._id)
+        except ODD as error:
+            raise_if_away(error, self._connection)
+            found.faults.append("The head of the record was changed: it cannot be read.")
+            return found
         if head is None:
             of_it = sa.select(sa.func.count()).where(_e.chain_id == self._id)
             found.entries = self._connection.execute(of_it).scalar_one()
             if found.entries or marks:
                 found.faults.append("The head of the record is gone.")
             return found
-        if isinstance(head.seq, int) and isinstance(head.mac, bytes):
-            found.head = Head(self._id, head.seq, _short(head.mac))
+        found.head = end_of(self._id, head)
         self._key = head.audit_key
         try:
             signature = head_mac(self._vault, head._asdict(), chain_id=self._id, sealed_key=self._key)
@@ -164,9 +169,8 @@ class Chain:
         try:
             rows = self._connection.execute(sa.select(*_COLUMNS).where(which).order_by(_e.seq).limit(PAGE)).mappings()
             return [(row["seq"], dict(row)) for row in rows]
-        except _ODD as error:
-            if isinstance(error, sa.exc.DBAPIError) and self._connection.dialect.name != "sqlite":
-                raise  # the database is away; in SQLite's files alone a text may stand that is none
+        except ODD as error:
+            raise_if_away(error, self._connection)
         numbers = sa.select(sa.cast(_e.seq, sa.BigInteger)).where(which).order_by(_e.seq).limit(PAGE)
         return [(number, self._row(number)) for number in self._connection.execute(numbers).scalars()]
 
@@ -174,9 +178,27 @@ class Chain:
         one = sa.select(*_COLUMNS).where(_e.chain_id == self._id, _e.seq == number)
         try:
             found = self._connection.execute(one).mappings().one_or_none()
-        except _ODD:
+        except ODD:
             return None
         return None if found is None else dict(found)
+
+
+def raise_if_away(error: Exception, connection: sa.Connection) -> None:
+    """Raises an error of the database again, but not SQLite's: in its files alone a text may stand that is none."""
+    if isinstance(error, sa.exc.DBAPIError) and connection.dialect.name != "sqlite":
+        raise error
+
+
+def read_head(connection: sa.Connection, chain_id: UUID) -> Any:
+    """A chain's head as it is stored, or None. It raises one of `ODD` where a column holds what none of ours does."""
+    return connection.execute(sa.select(*_HEAD_COLUMNS).where(_h.chain_id == chain_id)).one_or_none()
+
+
+def end_of(chain_id: UUID, head: Any) -> Head | None:
+    """Where a chain ends, by its head's raw columns; None where they hold no end."""
+    if not (isinstance(head.seq, int) and isinstance(head.mac, bytes)):
+        return None
+    return Head(chain_id, head.seq, _short(head.mac))
 
 
 def _take_note(found: Checked, row: Mapping[str, Any], marks: list[Head]) -> None:
@@ -184,7 +206,7 @@ def _take_note(found: Checked, row: Mapping[str, Any], marks: list[Head]) -> Non
     if row["seq"] == 1:
         found.first = _short(row["mac"])
     if row["action"] == BEGAN and row["chain_id"] == OPERATOR:
-        with suppress(ValueError, AttributeError):  # where its key is lost, a row may say anything
+        with suppress(ValueError, AttributeError, TypeError):  # where its key is lost, a row may say anything
             found.begun.setdefault(UUID(row["subject"]), []).append(row["fingerprint"])
     for mark in [one for one in marks if one.seq == row["seq"]]:
         marks.remove(mark)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from byok.ground.errors import LocalModelError
+from byok.ground.home import closed_to_others
 
 MODEL_ID = "smollm2-135m-instruct"
 LABEL = "tiny offline model: shows the flow, not the quality"
@@ -179,8 +180,7 @@ def _kept_key(path: Path) -> SecretStr:
     try:
         if not path.exists():
             _make_key(path)
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+        closed_to_others(path)
         text = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise LocalModelError(

@@ -17,6 +17,7 @@ from typing import NoReturn, Self
 from byok.core.master_key_making import FILE, FILE_HEAD, make_file, new_entry
 from byok.core.weak_keys import SIZE, decode, weakness
 from byok.ground.errors import KeyUnreadableError, SettingsError
+from byok.ground.home import closed_to_others
 from byok.ground.settings import Settings
 
 __all__ = ["FILE", "FILE_HEAD", "HOW_TO_MAKE", "LiveMasterKeys", "MasterKeys", "load_master_keys", "new_entry"]
@@ -160,6 +161,7 @@ def load_master_keys(settings: Settings) -> MasterKeys:
     try:
         if not file.exists():
             make_file(file, database=Path(settings.url.removeprefix("sqlite:///")))
+        closed_to_others(file)
         return LiveMasterKeys(file)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(

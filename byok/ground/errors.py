@@ -15,6 +15,7 @@ ByokError
 ├── ModelGoneError           the model, or the key that opened it, is not there any more
 ├── KeyUnreadableError       a sealed key that does not open, whatever the reason; it must be entered again
 ├── NotSentError             a question that waited, and that nothing could be asked with when its turn came
+├── RecordSpoiltError        an entry of the audit log holds what the product never writes, and cannot be shown
 ├── LocalModelError          the built-in model is not installed or did not start
 └── ProviderError            the provider said no, or nothing; carries status, request id, Retry-After
     ├── KeyRejectedError     the provider's definite sign that the key is wrong
@@ -136,6 +137,12 @@ class KeyUnreadableError(ByokError):
 
 class NotSentError(ByokError):
     """A question waited for its turn and could not be sent then; no provider was asked."""
+
+
+class RecordSpoiltError(ByokError):
+    """Somebody wrote to the audit log past the product, so that an entry of it cannot be read."""
+
+    default_next_step = "Tell the operator: `byok audit verify` says which."
 
 
 class LocalModelError(ByokError):

@@ -1,4 +1,7 @@
-"""Makes `BYOK_HOME`, the folder for what is written at run time. Refuses to loosen who may read what."""
+"""Makes `BYOK_HOME`, the folder for what is written at run time. Refuses to loosen who may read what.
+
+Files that were put back from a copy often come with rights for everybody: those of this user are closed again.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,30 @@ def make_home(settings: Settings) -> None:
         file = Path(settings.url.removeprefix("sqlite:///"))
         with contextlib.suppress(FileExistsError):  # SQLite gives its log the mode of the file beside it
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        for one in database_files(settings):
+            closed_to_others(one)
+
+
+def database_files(settings: Settings) -> list[Path]:
+    """The built-in database, whether they are there or not: its file, its log and the log's index."""
+    file = Path(settings.url.removeprefix("sqlite:///"))
+    return [file, *(file.with_name(f"{file.name}{more}") for more in ("-wal", "-shm"))] if settings.embedded else []
+
+
+def closed_to_others(file: Path) -> bool:
+    """Takes the rights of others to a file away, if it is this user's; whether nobody else has any then.
+
+    A file that is not there is closed.
+    """
+    if os.name != "posix":
+        return True
+    try:
+        found = file.stat()
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            file.chmod(0o600)
+            found = file.stat()  # not every file system takes a mode
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return not found.st_mode & 0o077

@@ -14,6 +14,7 @@ from byok.ground.ids import new_id
 from byok.ground.tables import Company
 from byok.ground.tables.types import metadata
 from byok.services.account_views import LONGEST, SLUG, CompanyView, PersonView, Role
+from byok.services.names import clean_name
 from byok.services.passwords import nobody
 from byok.services.person_accounts import PersonAccounts, find_company, no_company
 
@@ -29,9 +30,9 @@ class Accounts(PersonAccounts):
         """Makes a company.
 
         Raises:
-            InvalidInputError: the slug is not one or is taken, the name is empty, or there is no such plan.
+            InvalidInputError: the slug is not one or is taken, the name is empty or cannot be shown, or no such plan.
         """
-        slug, name = slug.strip(), name.strip()
+        slug, name = slug.strip(), clean_name(name)
         if not SLUG.fullmatch(slug) or len(slug) > LONGEST:
             raise InvalidInputError(
                 f"{slug!r} cannot name a company.",

@@ -21,7 +21,8 @@ from byok.ground.db import Database
 from byok.ground.tables.audit import OPERATOR
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, admit
-from byok.services.audit_rows import EntryView, Wanted, as_csv, entries, in_words, snapshot
+from byok.services.audit_rows import EntryView, Wanted, as_csv, entries, in_words, readable, snapshot
+from byok.services.operator_record import OperatorRecord
 
 PAGE: Final = 50
 MOST: Final = 100_000
@@ -74,6 +75,7 @@ class Audit:
 
     def __init__(self, *, db: Database, plans: Plans, vault: Vault, clock: Clock) -> None:
         self._db, self._plans, self._vault, self._clock = db, plans, vault, clock
+        self._operators = OperatorRecord(vault=vault, clock=clock)
 
     def list(
         self, actor: Actor, wanted: Wanted | None = None, *, before: int | None = None, limit: int = PAGE
@@ -104,6 +106,7 @@ class Audit:
 
         Raises:
             NotAllowedError: a member asks.
+            RecordSpoiltError: an action cannot be read.
         """
         with self._db.read() as session:
             company_id = admit(session, actor, self._plans, admin=True).company.id
@@ -111,7 +114,8 @@ class Audit:
             people = sa.select(_p.id, _p.name, _p.username).where(_p.company_id == company_id)
             found = connection.execute(people.order_by(_p.name, _p.username))
             actions = sa.select(_e.action).where(_e.chain_id == company_id).distinct().order_by(_e.action)
-            named = tuple((action, in_words(action)) for action in connection.execute(actions).scalars())
+            with readable(connection):
+                named = tuple((action, in_words(action)) for action in connection.execute(actions).scalars())
             return Choices(tuple(Named(*row) for row in found), named)
 
     def count(self, actor: Actor) -> int:
@@ -126,7 +130,7 @@ class Audit:
             return int(session.connection().execute(of_it).scalar_one())
 
     def verify(self, actor: Actor) -> Verified:
-        """Reads the company's chain from end to end, and the operator's, which notes its beginning.
+        """Reads the company's chain from end to end, and compares it with the operator's, which notes its beginning.
 
         Raises:
             NotAllowedError: a member asks.
@@ -134,6 +138,8 @@ class Audit:
         with self._db.read() as session:
             company_id = admit(session, actor, self._plans, admin=True).company.id
         with snapshot(self._db) as connection:
-            found = {one.chain_id: one for one in check(connection, self._vault, only=company_id)}
+            operators = self._operators.read(connection)
+            checked = check(connection, self._vault, only=company_id, operator=operators)
+            found = {one.chain_id: one for one in checked}
         mine, operator = (found.get(one, Checked(one)) for one in (company_id, OPERATOR))
         return Verified(mine.entries, tuple(mine.faults), not operator.faults, self._clock())

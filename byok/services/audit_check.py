@@ -14,8 +14,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from byok.core.audit import HEADS, SHORT
-from byok.core.audit_check import Head, check
+from byok.core.audit import SHORT
+from byok.core.audit_check import Head, check, ends
 from byok.core.vault import Vault
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError
@@ -43,6 +43,14 @@ class NamedHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """Where the chains end, the operator's first; and by name, or by what stands there, whose end cannot be read."""
+
+    heads: tuple[NamedHead, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChainVerified:
     """What reading one chain came to. `head` is None where it is gone; `faults` are sentences that name the entry."""
 
@@ -66,13 +74,14 @@ class AuditCheck:
         with self._db.read() as session:
             return entries(session.connection(), company_id or OPERATOR, wanted, before=before, limit=limit)
 
-    def heads(self) -> Sequence[NamedHead]:
-        """Where each chain ends, the operator's first: to be noted where who writes to the database cannot write."""
-        with self._db.read() as session:
-            names = _names(session.connection())
-            rows = session.connection().execute(sa.select(HEADS.c.chain_id, HEADS.c.seq, HEADS.c.mac)).all()
-        heads = [_named(names, Head(row.chain_id, row.seq, row.mac.hex()[:SHORT])) for row in rows]
-        return sorted(heads, key=lambda one: (one.chain_id != OPERATOR, one.name))
+    def heads(self) -> Ends:
+        """Where each chain ends: to be noted where who writes to the database cannot write."""
+        with snapshot(self._db) as connection:
+            names = _names(connection)
+            found, unreadable = ends(connection)
+        heads = sorted((_named(names, one) for one in found), key=lambda one: (one.chain_id != OPERATOR, one.name))
+        by_id = {written: name for one, name in names.items() for written in (one.hex, str(one))}
+        return Ends(tuple(heads), tuple(by_id.get(one, repr(one)) for one in unreadable))
 
     def verify(self, company_id: UUID | None = None, *, expected: Sequence[str] = ()) -> Sequence[ChainVerified]:
         """Reads all chains from end to end; or one company's, with the operator's, which notes its beginning.

@@ -12,7 +12,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from byok.core.audit import EVENTS
+from byok.core.audit_chain import ODD, raise_if_away
 from byok.ground.db import Database
+from byok.ground.errors import RecordSpoiltError
 from byok.services.recording import OPERATOR_NAME
 from byok.services.spreadsheet import to_csv
 
@@ -74,13 +76,18 @@ class Wanted:
 def entries(
     connection: sa.Connection, chain_id: UUID, wanted: Wanted | None = None, *, before: int | None = None, limit: int
 ) -> list[EntryView]:
-    """Rows of one chain, the newest first; only those with a number below `before`, where that is given."""
+    """Rows of one chain, the newest first; only those with a number below `before`, where that is given.
+
+    Raises:
+        RecordSpoiltError: one of them cannot be read.
+    """
     query = sa.select(EVENTS).where(_e.chain_id == chain_id).order_by(_e.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(_e.seq < before)
     for condition in _conditions(wanted or Wanted()):
         query = query.where(condition)
-    return [_view(row) for row in connection.execute(query)]
+    with readable(connection):
+        return [_view(row) for row in connection.execute(query)]
 
 
 def in_words(action: str) -> str:
@@ -91,6 +98,20 @@ def in_words(action: str) -> str:
 def as_csv(rows: Iterable[EntryView]) -> bytes:
     """One line a row, so that no spreadsheet computes any of it."""
     return to_csv([HEAD, *(_cells(one) for one in rows)])
+
+
+@contextmanager
+def readable(connection: sa.Connection) -> Iterator[None]:
+    """Says in words of ours that a column holds what the product never wrote.
+
+    Raises:
+        RecordSpoiltError: what was read in it could not be.
+    """
+    try:
+        yield
+    except ODD as error:
+        raise_if_away(error, connection)
+        raise RecordSpoiltError("An entry of this record was changed, and cannot be read any more.") from None
 
 
 @contextmanager

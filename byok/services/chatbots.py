@@ -17,12 +17,14 @@ from sqlmodel import Session, select
 from byok.core.audit import Chains
 from byok.core.model_names import ModelName
 from byok.core.plans import Plans
+from byok.core.run import storable
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.tables import ApiKey, Chatbot
 from byok.services.access import Actor, Grant, admit
 from byok.services.company_locks import lock_company
+from byok.services.names import clean_name
 from byok.services.recording import Record
 from byok.services.routes import Routes
 
@@ -150,7 +152,7 @@ class Chatbots:
 
     def _set(self, session: Session, grant: Grant, row: Chatbot, fields: ChatbotFields) -> None:
         lock_company(session, grant.company.id)
-        name = " ".join(fields.name.split())
+        name = clean_name(fields.name)
         _judge(name, fields)
         others = select(Chatbot.name).where(Chatbot.company_id == grant.company.id, Chatbot.id != row.id)
         if name.casefold() in {other.casefold() for other in session.exec(others).all()}:
@@ -158,7 +160,7 @@ class Chatbots:
         fallback = fields.fallback if fields.model else None
         self._check(session, grant, fields.model, fields.key_id, before=(row.model, row.key_id))
         self._check(session, grant, fallback, fields.fallback_key_id, before=(row.fallback_model, row.fallback_key_id))
-        row.name, row.system_prompt = name, fields.system_prompt.strip()
+        row.name, row.system_prompt = name, storable(fields.system_prompt).strip()
         row.model, row.key_id = _kept(fields.model, fields.key_id)
         row.fallback_model, row.fallback_key_id = _kept(fallback, fields.fallback_key_id)
         row.temperature, row.max_tokens = fields.temperature, fields.max_tokens

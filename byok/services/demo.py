@@ -22,6 +22,7 @@ from byok.core.vault import Vault
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.home import closed_to_others
 from byok.ground.settings import Settings
 from byok.ground.tables import Company, Person
 from byok.services.access import Actor, admit
@@ -198,6 +199,7 @@ def _kept_password(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        closed_to_others(path)
         return path.read_text("utf-8").strip()
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(made := secrets.token_urlsafe(9))

@@ -87,7 +87,7 @@ class MasterKeyChanges:
 
     def rotate(self, progress: Progress = lambda done, total: None) -> Rotated:
         """Seals everything under the first key; can be cut off anywhere and run again."""
-        done = Rotation(db=self._db, vault=self._vault).rotate(progress)
+        done = Rotation(db=self._db, vault=self._vault, clock=self._clock).rotate(progress)
         if done.resealed:
             with self._db.write_core() as connection:
                 self._record(

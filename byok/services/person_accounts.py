@@ -29,6 +29,7 @@ from byok.services.account_views import (
     person_view,
 )
 from byok.services.invitations import Link, new_link
+from byok.services.names import clean_name
 from byok.services.passwords import COST, hash_password, judge, nobody
 from byok.services.recording import OPERATOR_NAME
 from byok.services.sessions import end_all
@@ -160,13 +161,13 @@ def add_person(
     """Writes a person, in the caller's transaction.
 
     Raises:
-        InvalidInputError: the username is taken.
+        InvalidInputError: the username is taken, or the name has characters that cannot be shown.
     """
     if session.exec(select(Person.id).where(Person.username == username)).first():
         raise InvalidInputError(
             f"The username {username!r} is taken.", field="username", next_step="Choose another one."
         )
-    name = name.strip()[:LONGEST] or username
+    name = clean_name(name)[:LONGEST] or username
     person = Person(
         company_id=company_id, username=username, name=name, role=role, password_hash=hashed, created_at=now
     )

@@ -13,33 +13,47 @@ from typing import Any
 import sqlalchemy as sa
 
 from byok.core.vault import Vault
+from byok.ground.clock import Clock, utc_now
 from byok.ground.db import Database
 from byok.ground.errors import KeyUnreadableError
+from byok.services.erasure import Erasures
 from byok.services.sealed_rows import PAGE, TABLES, SealedTable
 
 Progress = Callable[[int, int], None]
 AT_ONCE = 20  # rows in one transaction on SQLite: each has to wait for its turn among all who write there
 GAP = 0.02  # seconds between two of them, a few times as long as one takes: SQLite has one writer, and no queue
+PATIENCE = 5.0
 ROUNDS = 10  # a process that goes on sealing under another key is not run after forever
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """How many rows were sealed anew; how many changed under our hands, and do not open with any master key here."""
+    """How many rows were sealed anew; how many changed under our hands, and do not open with any master key here.
+
+    `erased` is False while SQLite's log may still hold data keys as they were sealed before: the app goes on with it.
+    """
 
     resealed: int = 0
     changed: int = 0
     unreadable: int = 0
+    erased: bool = True
 
     def __add__(self, other: Rotated) -> Rotated:
         return Rotated(self.resealed + other.resealed, self.changed + other.changed, self.unreadable + other.unreadable)
 
 
 class Rotation:
-    """Re-seals row by row in short transactions, so that it can be cut off anywhere and run again."""
+    """Re-seals row by row in short transactions, so that it can be cut off anywhere and run again.
 
-    def __init__(self, *, db: Database, vault: Vault, page: int = PAGE) -> None:
-        self._db, self._vault, self._page = db, vault, page
+    Args:
+        patience: seconds in which SQLite's log is to be emptied at the end, while others may be reading.
+    """
+
+    def __init__(
+        self, *, db: Database, vault: Vault, clock: Clock = utc_now, page: int = PAGE, patience: float = PATIENCE
+    ) -> None:
+        self._db, self._vault, self._clock, self._page, self._patience = db, vault, clock, page, patience
+        self._erasures = Erasures(db=db)
         # On PostgreSQL several at once could wait for each other with somebody who changes the same rows.
         self._at_once = AT_ONCE if db.is_sqlite else 1
 
@@ -59,8 +73,16 @@ class Rotation:
             # A round that moved rows is followed by another: a process may have sealed under the old key meanwhile.
             if done.resealed == 0:
                 break
-        self._db.truncate_log()  # so that SQLite's log, too, keeps nothing that the old key opens
-        return Rotated(resealed, done.changed, done.unreadable)
+        return Rotated(resealed, done.changed, done.unreadable, erased=self._empty_log())
+
+    def _empty_log(self) -> bool:
+        """Sees to it that SQLite's log, too, keeps nothing that the old key opens; False where a reader holds it."""
+        until = time.monotonic() + self._patience
+        while not self._erasures.finish(anyway=True):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(GAP)
+        return True
 
     def _round(self, progress: Progress) -> Rotated:
         first, done, seen = self._vault.master_key_ids[0], Rotated(), 0
@@ -91,6 +113,8 @@ class Rotation:
                     continue
                 swapped = connection.execute(sa.update(table.table).where(table.unchanged(row)).values(fresh))
                 done += Rotated(resealed=1) if swapped.rowcount else Rotated(changed=1)
+            if done.resealed and self._db.is_sqlite:
+                self._erasures.mark_rotation(connection, now=self._clock())
         if self._db.is_sqlite:
             time.sleep(GAP)
         return done

@@ -16,7 +16,8 @@ from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.tables import OPERATOR
 from byok.ground.tables.types import metadata
-from byok.services.account_views import LONGEST, clean_username
+from byok.services import unknown_names
+from byok.services.account_views import LONGEST, USERNAME, clean_username
 from byok.services.passwords import COST, compared, nobody
 from byok.services.throttle import Throttle, Try
 
@@ -57,19 +58,31 @@ class SignIn:
             if right:
                 self._throttle.forgive(connection, tried)
             else:
-                self._chains.add(connection, _failed(person, tried, address), at=self._clock())
+                self._record(connection, person, tried, address)
         if not right:
             return None
         self._throttle.tidy()
         return person.id  # type: ignore[no-any-return]
 
     def _person(self, name: str) -> Any:
+        # What could be nobody's is not handed on, since PostgreSQL refuses some of it; another question is asked in
+        # its place, so that it takes as long.
+        asked = name if USERNAME.fullmatch(name) else ""
         with self._db.read() as session:
-            return session.connection().execute(_PERSON.where(_p.username == name)).one_or_none()
+            return session.connection().execute(_PERSON.where(_p.username == asked)).one_or_none()
+
+    def _record(self, connection: sa.Connection, person: Any, tried: Try, address: str) -> None:
+        """One row a try that was looked at; of those at names that nobody has, so many a day."""
+        now = self._clock()
+        more = unknown_names.count(connection, known=person is not None, now=now)
+        with connection.begin_nested() as entry:
+            self._chains.add(connection, _failed(person, tried, address, more or ""), at=now)
+            if more is None:  # taken back and not left out: it takes as long as one that stays
+                entry.rollback()
 
 
-def _failed(person: Any, tried: Try, address: str) -> Happening:
-    """One row a try that was looked at: no more can come than the throttle lets through.
+def _failed(person: Any, tried: Try, address: str, more: str) -> Happening:
+    """What is recorded of a try that was looked at.
 
     A name that nobody has is not written down: passwords are typed there by mistake.
     """
@@ -79,6 +92,6 @@ def _failed(person: Any, tried: Try, address: str) -> Happening:
         action="session.failed",
         chain_id=OPERATOR if person is None else person.company_id,
         subject="" if person is None else person.username,
-        detail=why + wait,
+        detail=why + wait + more,
         address=address,
     )

@@ -77,8 +77,8 @@ class Throttle:
         Raises:
             TooManyTriesError: it must wait; nothing was counted, and the password must not be looked at.
         """
-        now, whose, there = self._clock(), _hash("account", account), _hash("address", _network(address))
-        own = _hash("place", account, place)
+        now, whose, there = self._clock(), hashed("account", account), hashed("address", _network(address))
+        own = hashed("place", account, place)
         with self._db.read() as session:  # most of those that must wait find out without a lock
             self._may(session.connection(), own, whose, there, now)
         with self._db.write_core() as connection:
@@ -118,16 +118,14 @@ class Throttle:
         Raises:
             TooManyTriesError: one of them waits.
         """
-        known = self._row(connection, "place", own, lock=lock)
+        known = _row(connection, "place", own, lock=lock)
         if known is not None and known.expires_at > now:
             _wait_for(known, now)
             return [("place", own)]
         keys = [("account", whose), ("address", there)]
         for scope, key in keys:
-            if lock:
-                nothing = {"failures": 0, "since": now, "until": now, "expires_at": now + timedelta(days=1)}
-                connection.execute(_MAKE, {"scope": scope, "whose": key, **nothing})
-            _wait_for(self._row(connection, scope, key, lock=lock), now)
+            found = locked_row(connection, scope, key, now=now) if lock else _row(connection, scope, key, lock=False)
+            _wait_for(found, now)
         return keys
 
     def _count(self, connection: sa.Connection, scope: str, key: bytes, now: datetime) -> datetime:
@@ -143,11 +141,6 @@ class Throttle:
         connection.execute(sa.update(ROWS).where(*same).values(values))
         return until
 
-    @staticmethod
-    def _row(connection: sa.Connection, scope: str, key: bytes, *, lock: bool) -> Any:
-        query = sa.select(ROWS).where(ROWS.c.scope == scope, ROWS.c.whose == key)
-        return connection.execute(query.with_for_update() if lock else query).one_or_none()
-
 
 def know_place(connection: sa.Connection, account: str, place: str, *, now: datetime) -> None:
     """From now on a browser counts by itself for this account: it has just signed in there.
@@ -155,10 +148,22 @@ def know_place(connection: sa.Connection, account: str, place: str, *, now: date
     Args:
         place: a random token that the browser keeps; here only a hash of it with the account is kept.
     """
-    key = _hash("place", account, place)
+    key = hashed("place", account, place)
     fresh: dict[str, Any] = {"failures": 0, "since": now, "until": now, "expires_at": now + KNOWN_FOR}
     connection.execute(_MAKE, {"scope": "place", "whose": key, **fresh})
     connection.execute(sa.update(ROWS).where(ROWS.c.scope == "place", ROWS.c.whose == key).values(fresh))
+
+
+def locked_row(connection: sa.Connection, scope: str, key: bytes, *, now: datetime) -> Any:
+    """A counter, made where there is none, and nobody else's until the transaction ends."""
+    nothing = {"failures": 0, "since": now, "until": now, "expires_at": now + timedelta(days=1)}
+    connection.execute(_MAKE, {"scope": scope, "whose": key, **nothing})
+    return _row(connection, scope, key, lock=True)
+
+
+def _row(connection: sa.Connection, scope: str, key: bytes, *, lock: bool) -> Any:
+    query = sa.select(ROWS).where(ROWS.c.scope == scope, ROWS.c.whose == key)
+    return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
 def _wait_for(row: Any, now: datetime) -> None:
@@ -191,5 +196,6 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def _hash(*parts: str) -> bytes:
+def hashed(*parts: str) -> bytes:
+    """What a counter is known by, in place of whom it is about."""
     return hashlib.sha256("\x00".join(parts).encode(errors="replace")).digest()

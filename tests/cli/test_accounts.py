@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from tests.cli.conftest import Byok
+
+ODD = "\x1b]0;root\x07Bo\x9b2Jb\u202e\u200d"
 
 
 def test_without_companies_the_list_says_how_to_make_one(byok: Byok) -> None:
@@ -65,3 +71,23 @@ def test_a_common_password_is_refused_without_an_echo(byok: Byok) -> None:
     assert (done.status, done.out) == (1, "")
     assert "list of common ones" in done.err
     assert "qwerty" not in done.err
+
+
+def test_a_name_from_before_moves_no_terminal(byok: Byok, home: Path) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    byok("user", "add", "bob", "--company", "acme", stdin="correct horse\n")
+    with closing(sqlite3.connect(home / "byok.sqlite3")) as database, database:
+        database.execute("UPDATE person SET name = ?", [ODD])
+        database.execute("UPDATE company SET name = ?", [ODD])
+    seen = "\ufffd]0;root\ufffdBo\ufffd2Jb\ufffd\u200d"
+    table, document = byok("user", "list", "--company", "acme").out, byok("user", "list", "--company", "acme", "--json")
+    assert seen in table
+    assert not {*"\x1b\x07\x9b\u202e"} & {*table, *document.out}
+    assert document.json[0]["name"] == ODD
+    assert byok("company", "plan", "acme", "basic").out == f"Moved: {seen} (acme), plan Basic.\n"
+
+
+def test_a_name_that_cannot_be_shown_is_refused(byok: Byok) -> None:
+    done = byok("company", "add", "acme", "--name", ODD)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("byok: A name has printable characters only.")

@@ -69,6 +69,14 @@ def test_a_broken_record_ends_with_1_and_one_line(byok: Byok, acme: str, home: P
     assert (told.status, told.json[1]["broken"]) == (1, [f"Entry {entries} was cut off at the end."])
 
 
+def test_an_end_that_cannot_be_read_keeps_no_other_from_being_noted(byok: Byok, acme: str, home: Path) -> None:
+    spoil(home, "UPDATE audit_head SET mac = 'text' WHERE seq = 1")
+    done = byok("audit", "head")
+    assert done.status == 1
+    assert done.err.startswith("byok: the end of the record of ")
+    assert len(done.out.split()) == 1
+
+
 def test_an_older_database_is_told_by_a_head_in_a_file(byok: Byok, acme: str, home: Path, tmp_path: Path) -> None:
     old = (home / "byok.sqlite3").read_bytes()
     byok("budget", "set", "--company", acme, "--limit", "1")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -84,6 +86,21 @@ def test_a_key_survives_a_rotation_and_the_old_master_key_is_needed_no_more(
     ]
 
 
+@pytest.mark.slow
+def test_a_rotation_says_when_the_log_still_holds_what_the_old_master_key_sealed(
+    byok: Byok, acme: str, home: Path
+) -> None:
+    byok("master-key", "add")
+    byok("master-key", "promote", _ids(home)[1])
+    with closing(sqlite3.connect(home / "byok.sqlite3", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM api_key").fetchall()
+        done = byok("master-key", "rotate", "--json")
+    assert (done.status, done.json["erased"]) == (0, False)
+    assert "SQLite's log still holds data keys" in done.err
+    assert "warn  erasures" not in byok("doctor").out
+
+
 def test_the_master_key_that_seals_cannot_be_dropped(byok: Byok, home: Path) -> None:
     assert byok("company", "list").status == 0
     done = byok("master-key", "drop", _ids(home)[0])
@@ -149,6 +166,18 @@ def test_the_doctor_finds_a_sound_installation_sound(byok: Byok, acme: str) -> N
     assert done.status == 0, done.out
     states = {row["name"]: row["state"] for row in done.json}
     assert {states[name] for name in ("settings", "providers", "master keys", "database", "keys", "erasures")} == {"ok"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_the_doctor_names_files_that_others_may_read_and_that_it_cannot_close(
+    byok: Byok, acme: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "master.keys").chmod(0o644)
+    assert "ok    files" in byok("doctor").out  # its owner's start closes it
+    (home / "master.keys").chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
+    done = byok("doctor")
+    assert f"warn  files           other users of this machine may read {home / 'master.keys'}: chmod 600" in done.out
 
 
 def test_the_doctor_names_a_mistake_in_the_catalogue(byok: Byok, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from byok.core.model_names import ModelName
+from byok.process import Workbench
+from byok.services.chatbots import ChatbotFields
 from tests.cli.conftest import Byok
 from tests.cli.loopback import KEY, Loopback
 
@@ -82,6 +87,17 @@ def test_a_key_is_deleted_by_its_label(byok: Byok, acme: str) -> None:
     done = byok("key", "delete", "--company", acme, "Main", "--json")
     assert (done.status, done.json["erased"], done.json["chatbots"]) == (0, True, [])
     assert byok("key", "list", "--company", acme, "--json").json == []
+
+
+def test_the_chatbots_that_lose_their_model_move_no_terminal(byok: Byok, acme: str, home: Path) -> None:
+    bench = Workbench.open(what="command")
+    fields = ChatbotFields(name="Helpdesk", model=ModelName.parse("byok:loop/small"))
+    bench.chatbots.create(bench.accounts.company(acme).operator, fields)
+    bench.close()
+    with closing(sqlite3.connect(home / "byok.sqlite3")) as database, database:
+        database.execute("UPDATE chatbot SET name = ?", ["\x1b[2JHelp\ndesk"])
+    done = byok("key", "delete", "--company", acme, "Main")
+    assert done.err == "byok: without a model now: \ufffd[2JHelp\ufffddesk\n"
 
 
 def test_a_key_that_is_not_there_is_named(byok: Byok, acme: str) -> None:

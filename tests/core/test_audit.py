@@ -6,6 +6,7 @@ import base64
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -17,6 +18,7 @@ from byok.core.audit import EVENTS, HEADS, SIGNED, Chains, Happening
 from byok.core.audit_check import Head
 from byok.core.master_keys import MasterKeys
 from byok.core.vault import Vault
+from byok.ground import request_ids
 from byok.ground.db import Database
 from byok.ground.errors import NotAllowedError
 from byok.ground.ids import new_id
@@ -51,6 +53,20 @@ def test_what_happened_is_kept_as_it_was_told(any_db: Database) -> None:
     }
     assert (row["address"], row["request_id"]) == ("127.0.0.1", "r1")
     assert row["at"] == NOON + timedelta(seconds=1, microseconds=1)
+
+
+def test_an_entry_carries_the_id_that_the_log_lines_of_the_same_click_carry(world: AuditWorld) -> None:
+    def click() -> str:
+        mine = request_ids.begin()
+        with world.db.write_core() as connection:
+            world.chains.add(connection, Happening("key.added", world.acme), at=NOON)
+        return mine
+
+    assert copy_context().run(click) == world.events(world.acme)[-1]["request_id"]
+    with world.db.write_core() as connection:  # the command line answers nobody's request
+        world.chains.add(connection, Happening("key.added", world.acme), at=NOON)
+    assert world.events(world.acme)[-1]["request_id"] == ""
+    assert world.faults() == []
 
 
 def test_every_column_is_part_of_the_hash() -> None:

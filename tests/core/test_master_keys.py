@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import pickle
 import secrets
 import stat
@@ -151,6 +152,23 @@ def test_the_first_start_makes_a_file_that_the_next_start_reads(tmp_path: Path) 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     load_master_keys(configured(tmp_path))
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_a_file_that_everybody_can_read_is_closed_before_it_is_used(tmp_path: Path) -> None:
+    before = load_master_keys(configured(tmp_path)).ids()
+    (tmp_path / FILE).chmod(0o644)
+    assert load_master_keys(configured(tmp_path)).ids() == before
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_a_file_of_another_user_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_master_keys(configured(tmp_path))
+    (tmp_path / FILE).chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / FILE).stat().st_uid + 1)
+    load_master_keys(configured(tmp_path))
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o644
 
 
 def test_many_first_starts_at_once_make_one_file(tmp_path: Path) -> None:

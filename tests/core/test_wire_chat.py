@@ -24,7 +24,7 @@ from byok.ground.errors import (
     RateLimitedError,
     RefusedRequestError,
 )
-from tests.wire_tools import SECRET, ask, call_of, chunk, collect, sse, stream_of, text_of
+from tests.wire_tools import CATALOGUE, SECRET, ask, call_of, chunk, collect, key_auth, sse, stream_of, text_of
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 HELLO = sse(chunk("Hel"), chunk("lo", finish="stop"))
@@ -44,9 +44,9 @@ def sent_by(provider_id: str, **more: Any) -> dict[str, Any]:
     return body
 
 
-def refused(answer: httpx.Response, provider_id: str = "openai") -> ProviderError:
+def refused(answer: httpx.Response, provider_id: str = "openai", **more: Any) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        ask(answer, call_of(provider_id))
+        ask(answer, call_of(provider_id, **more))
     return caught.value
 
 
@@ -386,6 +386,16 @@ def test_a_key_that_the_provider_echoes_is_hidden_whatever_it_looks_like(shape: 
     )
     assert "canary" not in repr(failure) + str(failure) + failure.words + str(failure.request_id)
     assert "[hidden]" in failure.words
+
+
+@pytest.mark.parametrize("piece", [slice(None), slice(0, 8), slice(-8, None), slice(9, 23)])
+def test_a_key_that_the_provider_gives_back_as_an_id_is_not_taken_for_one(piece: slice) -> None:
+    secret = "".join(f"{number}aB" for number in range(11))  # letters and digits alone: it could be an id
+    auth = key_auth(CATALOGUE.get("mistral"), secret)
+    said = error(message="No.") | {"request_id": secret[piece]}
+    failure = refused(httpx.Response(401, json=said), "mistral", auth=auth)
+    assert failure.request_id is None
+    assert refused(httpx.Response(401, json=said | {"request_id": "7f3a"}), "mistral", auth=auth).request_id == "7f3a"
 
 
 def test_a_key_that_does_not_open_passes_through_unchanged_and_nothing_is_sent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -136,6 +137,15 @@ def test_a_list_that_never_ends_is_an_error_and_not_a_list_that_was_cut(tokens: 
     with pytest.raises(BadAnswerError, match="did not come to an end"):
         models("gemini", answer)
     assert len(pages) == asked
+
+
+@pytest.mark.parametrize("token", ["\ud800", "a\x00b", "x" * 100_000])
+def test_a_page_that_cannot_be_asked_for_is_no_end_of_the_list(token: str) -> None:
+    after_id = {"data": [{"id": "a"}], "has_more": True, "last_id": token}
+    for provider, page in (("gemini", {"models": [], "nextPageToken": token}), ("anthropic", after_id)):
+        said = json.dumps(page).encode()  # httpx itself writes no half of a surrogate pair
+        with pytest.raises(BadAnswerError, match="did not come to an end"):
+            models(provider, httpx.Response(200, content=said))
 
 
 def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +60,17 @@ def test_a_known_secret_is_hidden_in_whole_and_in_part_whatever_its_form() -> No
     assert "a key" not in said
 
 
+@pytest.mark.parametrize("digits", [True, False])
+def test_a_known_secret_is_hidden_in_hexadecimal_and_base64(digits: bool) -> None:
+    secret = "0123456789" * 3 if digits else "abcdefgh-" * 3  # no rule about how keys look would find these
+    coded = secret.encode().hex(), base64.b64encode(f":{secret}".encode()).decode()
+    for form in coded:
+        shown = scrub(f"bad key ({form}).", secrets=(secret,))
+        assert "[hidden]" in shown
+        assert not any(form[at : at + 8] in shown for at in range(len(form) - 7))
+        assert holds(form, (secret,))
+
+
 def test_the_words_are_one_line_of_at_most_500_characters() -> None:
     assert scrub("a\r\n\tb\x00\x1b[31mc\u2028d") == "a b [31mc d"
     assert len(scrub("word " * 1000)) == 500
@@ -72,7 +84,7 @@ def test_a_hostile_text_is_scrubbed_in_no_time() -> None:
 
 @pytest.mark.parametrize("key", KEYS[:9])
 def test_a_name_that_repeats_a_key_or_a_piece_of_it_is_noticed(key: str) -> None:
-    for name in (key, f"the model of {key}", key[:8], f"x{key[-8:]}"):
+    for name in (key, f"the model of {key}", key[:8], f"x{key[-8:]}", f"x{key[5:17]}"):
         assert holds(name, (key,))
     assert not holds("meta-llama/Llama-3.3-70B-Instruct-Turbo", (key,))
     assert not holds("anything", ())

@@ -1,12 +1,14 @@
 """Every way in which somebody who can write to the database might spoil the audit log, each as a function to call.
 
-What is not here: a whole old state put back, head and rows. It is told apart by a head that was noted elsewhere.
+What `spoils` leaves out is an old state put back, the head with the rows: of one chain (`older`) or of all. It is told
+apart by a head that was noted elsewhere, and by nothing else.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import combinations
@@ -22,6 +24,10 @@ from tests.audit_world import AuditWorld, Hand
 Spoil = tuple[str, Hand]
 _e, _h = EVENTS.c, HEADS.c
 FAR = 1_000_000  # where no chain of a test reaches
+ODD = (
+    *("x'ff00'", "x''", "zeroblob(32)", "randomblob(16)", "CAST(x'ff' AS TEXT)", "'a' || char(0) || 'b'", "char(127)"),
+    *("1.5", "9e999", "-1", "99999999999", "'2026-13-45'", "'none'"),
+)
 
 
 def spoils(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
@@ -40,6 +46,32 @@ def spoils(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
                 yield both, partial(_swap_contents, chain_id, one, other, names)
     yield from _insertions(chain_id, rows)
     yield from _heads(world, chain_id, rows)
+
+
+def older(chain_id: UUID, head: dict[str, Any]) -> Hand:
+    """Cuts a chain off where it ended once, and puts back the head that it had then."""
+
+    def hand(connection: sa.Connection) -> None:
+        _remove(chain_id, head["seq"] + 1, FAR, connection)
+        _set_head(chain_id, head, connection)
+
+    return hand
+
+
+def oddities(world: AuditWorld, chain_id: UUID) -> Iterator[Spoil]:
+    """What SQLite lets stand in any column, whatever its type: in each column of each row and of the head."""
+    mine = f"chain_id = '{chain_id.hex}'"
+    places = [(EVENTS, f"{mine} AND seq = {row['seq']}") for row in world.events(chain_id)]
+    for table, which in (*places, (HEADS, mine)):
+        for column in table.c:
+            for raw in ODD:
+                put = f"{column.name} = {raw} WHERE {which}"
+                yield put, partial(_put, f"UPDATE {table} SET {put}")  # noqa: S608
+
+
+def _put(statement: str, connection: sa.Connection) -> None:
+    with suppress(sa.exc.IntegrityError):  # where a number is there already
+        connection.exec_driver_sql(statement)
 
 
 def _others(value: Any, rows: list[dict[str, Any]], name: str) -> Iterator[Any]:

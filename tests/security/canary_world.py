@@ -40,11 +40,11 @@ first_token_timeout = {patience}
 class Mine:
     """Ada's workbench over a provider that repeats keys; all that came to light on the way."""
 
-    def __init__(self, bench: Workbench, provider: Nest, listening: Ear) -> None:
+    def __init__(self, bench: Workbench, provider: Nest, listening: Ear, canary: Canary) -> None:
         self.bench, self.provider, self.ear = bench, provider, listening
         self.front = Front(bench, respx.Router())
         self.ada = self.front.actor("ada")
-        self.canary = Canary()
+        self.canary = canary
         self.topic = f"lighthouse-{secrets.token_hex(6)}"
         self.seen: list[str] = []
 
@@ -142,7 +142,13 @@ def patience() -> float:
 
 
 @pytest.fixture
-def mine(seeded_home: Path, tmp_path: Path, patience: float) -> Iterator[Mine]:
+def plain() -> bool:
+    """Whether the key is letters and digits alone."""
+    return False
+
+
+@pytest.fixture
+def mine(seeded_home: Path, tmp_path: Path, patience: float, plain: bool) -> Iterator[Mine]:
     """A workbench whose providers all repeat keys."""
     home = shutil.copytree(seeded_home, tmp_path / "home")
     with nest() as provider, nest() as other, ear() as listening:
@@ -155,7 +161,7 @@ def mine(seeded_home: Path, tmp_path: Path, patience: float) -> Iterator[Mine]:
         redaction.quiet_rows()
         bench = Workbench.open(settings_of(home, providers=overlay), trust=read_already(), retries=AT_ONCE)
         try:
-            yield Mine(bench, provider, listening)
+            yield Mine(bench, provider, listening, Canary(plain=plain))
         finally:
             provider.let_go.set()
             bench.close()

@@ -7,10 +7,13 @@ import re
 
 import pytest
 
+from byok.process import Workbench
 from tests.e2e.paced_app import PacedApp
 from tests.security.conftest import Tally
 from tests.security.raw_http import STREAM, Field, ask, handshake
 from tests.security.threats import at_scale
+from tests.seeded import settings_of
+from web.house import COOKIE
 
 pytestmark = [pytest.mark.threat(24), pytest.mark.timeout(60)]
 
@@ -70,6 +73,18 @@ READING = ("/", "/api-keys", "/app/session", "/app/stream?turns=0.1", "/app/usag
 
 def here(app: PacedApp) -> Field:
     return ("Host", f"127.0.0.1:{app.server.port}")
+
+
+def signed_in(app: PacedApp) -> str:
+    """The cookie of a session of Ada's."""
+    bench = Workbench.open(settings_of(app.server.home), what="command")
+    try:
+        (ada,) = (one for one in bench.demo.people() if one.username == "ada")
+        signed_in = bench.sessions.redeem(bench.sessions.issue_ticket(ada.person_id))
+    finally:
+        bench.close()
+    assert signed_in is not None
+    return signed_in.token
 
 
 def test_a_websocket_is_opened_for_the_apps_own_page_alone(app: PacedApp, tally: Tally) -> None:
@@ -162,13 +177,17 @@ def test_an_upload_needs_the_token_of_this_very_browser(app: PacedApp, tally: Ta
     token = re.search(r"_streamlit_xsrf=([^;]+)", health.fields["set-cookie"])
     assert token is not None
     assert "SameSite=Strict" in health.fields["set-cookie"]
-    fields, cookie = [here(app), ("Origin", app.server.url)], ("Cookie", f"_streamlit_xsrf={token[1]}")
-    other = token[1].replace(token[1][-12:-6], "000000")
-    for sent in ([], [cookie], [("X-Xsrftoken", token[1])], [cookie, ("X-Xsrftoken", other)]):
+    fields, path = [here(app), ("Origin", app.server.url)], "/_stcore/upload_file/a/b"
+    xsrf, ada, header = f"_streamlit_xsrf={token[1]}", f"{COOKIE}={signed_in(app)}", ("X-Xsrftoken", token[1])
+    other = ("X-Xsrftoken", token[1].replace(token[1][-12:-6], "000000"))
+    both = ("Cookie", f"{xsrf}; {ada}")
+    for sent in ([("Cookie", ada)], [both], [("Cookie", ada), header], [both, other]):
         for method in ("PUT", "DELETE"):
             tally.tried()
-            if ask(app.server.port, method, "/_stcore/upload_file/a/b", [*fields, *sent], b"x").status != 403:
-                tally.leaked(f"{method} with {len(sent)} of two")
-    # With both it is heard, and asked for whom: there is no such session.
-    both = [*fields, cookie, ("X-Xsrftoken", token[1])]
-    assert ask(app.server.port, "PUT", "/_stcore/upload_file/a/b", both, b"x").status == 400
+            if ask(app.server.port, method, path, [*fields, *sent], b"x").status != 403:
+                tally.leaked(f"{method} with {len(sent)} headers")
+    # With both it is heard from who is signed in, and asked for which page: there is none of that name.
+    assert ask(app.server.port, "PUT", path, [*fields, both, header], b"x").status == 400
+    tally.tried()
+    if ask(app.server.port, "PUT", path, [*fields, ("Cookie", xsrf), header], b"x").status != 403:
+        tally.leaked("a file of somebody who is not signed in")

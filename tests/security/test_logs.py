@@ -35,7 +35,7 @@ from byok.services.chatbots import ChatbotFields
 from byok.services.key_use import place_of
 from byok.services.key_views import KeyView
 from tests.canary import FAILURES, Canary, ear, told
-from tests.security.canary_world import MODEL, PROVIDERS, Mine, holder, mine, paste_on_page, patience
+from tests.security.canary_world import MODEL, PROVIDERS, Mine, holder, mine, paste_on_page, patience, plain
 from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 from tests.seeded import settings_of
@@ -45,6 +45,7 @@ pytestmark = pytest.mark.threat(9)
 QUICK = [failure for failure in FAILURES if failure not in ("none", "timeout")]
 
 
+@pytest.mark.parametrize("plain", [False, True], ids=["odd characters", "letters and digits"])
 @pytest.mark.parametrize(
     ("failure", "patience"), [(failure, 2.0 if failure == "timeout" else 30.0) for failure in FAILURES]
 )
@@ -64,6 +65,7 @@ def test_a_key_whose_provider_repeats_it_in_a_failure_is_found_nowhere(mine: Min
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("plain", [False, True], ids=["odd characters", "letters and digits"])
 @pytest.mark.parametrize("provider_id", PROVIDERS)
 def test_no_provider_gets_a_key_into_anything_by_any_failure(mine: Mine, provider_id: str, tally: Tally) -> None:
     bench, ada, provider = mine.bench, mine.ada, mine.provider

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from streamlit import config
 
 from byok.ground.tables import metadata
 from byok.services.sessions import SEEN_STEP
@@ -113,6 +114,47 @@ def test_another_site_reads_nothing_even_with_the_cookie(
     tally.tried()
     if answer.status_code != 403 or "person" in answer.text:
         tally.leaked(f"{method} {path} answered another site")
+
+
+def enter_from(world: Served, origin: str, *, host: str = "") -> int:
+    """Signs in from a page of that origin, through a proxy that speaks TLS; the status."""
+    headers = {"origin": origin, "x-forwarded-proto": "https", "sec-fetch-site": "same-origin"}
+    headers |= {"host": host} if host else {}
+    with httpx.Client(base_url=world.url, trust_env=False) as browser:
+        return browser.post("/app/session", json={"ticket": world.ticket()}, headers=headers).status_code
+
+
+def test_where_a_proxy_changes_the_name_a_page_of_an_allowed_origin_signs_in_and_no_other(
+    world: Served, tally: Tally
+) -> None:
+    option, name = "server.corsAllowedOrigins", "https://workbench.example.com"
+    tally.tried(3)
+    if enter_from(world, name) != 403:
+        tally.leaked("an origin that nobody allowed")
+    before = config.get_option(option)
+    config.set_option(option, [name])
+    try:
+        assert enter_from(world, name) == 204
+        for other in ("https://workbench.example.com.evil.example", "http://workbench.example.com"):
+            if enter_from(world, other) != 403:
+                tally.leaked(f"{other} beside the allowed one")
+    finally:
+        config.set_option(option, before)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_file_is_taken_from_who_is_signed_in_alone(world: Served, tally: Tally, method: str) -> None:
+    def send(token: str) -> int:
+        with world.browser(token) as browser:
+            return browser.request(method, "/_stcore/upload_file/a/b", content=b"x").status_code
+
+    ended = world.enter("max")
+    world.bench.sessions.end(ended)
+    for token in ("", "made-up", ended):
+        tally.tried()
+        if send(token) != 403:
+            tally.leaked(f"{method} with {'a session that has ended' if token == ended else 'no session'}")
+    assert send(world.enter("ada")) == 404  # let through, to where no Streamlit stands here
 
 
 def test_no_route_lets_another_origin_read_by_cors(world: Served, tally: Tally) -> None:

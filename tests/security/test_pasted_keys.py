@@ -22,7 +22,7 @@ from byok.ground.errors import InvalidInputError
 from byok.ground.tables import ApiKey, KeyDraft
 from tests.canary import told
 from tests.pages.front import press, words
-from tests.security.canary_world import OVERLAY, Mine, holder, mine, paste_on_page, patience
+from tests.security.canary_world import OVERLAY, Mine, holder, mine, paste_on_page, patience, plain
 from tests.security.conftest import Tally
 
 pytestmark = pytest.mark.threat(12)

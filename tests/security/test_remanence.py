@@ -147,12 +147,40 @@ def test_a_rotation_leaves_nothing_that_the_old_master_key_opens(
             save(world, dice)
         world.settle()
         before = world.rows(ApiKey)
-        Rotation(db=db, vault=Vault(MasterKeys.parse(f"{new},{old}"))).rotate()
+        assert Rotation(db=db, vault=Vault(MasterKeys.parse(f"{new},{old}"))).rotate().erased
         left = world.files()
         tally.tried(len(before))
         still = [key for key in before if key.data_key in left or key.data_key_nonce in left]
         if still:
             tally.leaked(f"{len(still)} data keys under the old master key")
         assert all(key.ciphertext in left for key in before)
+    finally:
+        world.close()
+
+
+@at_scale(50, few=2)
+def test_a_rotation_while_a_reader_holds_the_log_is_finished_once_he_is_gone(
+    db: Database, tmp_path: Path, tally: Tally, tries: int
+) -> None:
+    dice, entries = random.Random(secrets.randbits(64)), [new_entry()]  # noqa: S311
+    world = KeyWorld(db, home=tmp_path, vault=Vault(MasterKeys.parse(entries[0])))
+    try:
+        for _ in range(3):
+            save(world, dice)
+        for _ in range(tries):
+            entries.insert(0, new_entry())
+            world.settle()
+            before = world.rows(ApiKey)
+            with world.db.read() as reader:
+                reader.get(ApiKey, before[0].id)
+                done = Rotation(db=db, vault=Vault(MasterKeys.parse(",".join(entries))), patience=0).rotate()
+                assert (done.erased, [mark.what for mark in world.rows(Erasure)]) == (False, ["rotation"])
+                assert world.keys.erasing(world.ada) == 0  # no key was deleted
+            assert world.keys.retry_erasures()  # as the app does every few seconds
+            left = world.files()
+            tally.tried(len(before))
+            if any(key.data_key in left or key.data_key_nonce in left for key in before):
+                tally.leaked("a data key under the old master key")
+        assert world.rows(Erasure) == []
     finally:
         world.close()

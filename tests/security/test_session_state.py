@@ -6,8 +6,9 @@ import functools
 import gc
 import shutil
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from streamlit.runtime.caching import cache_data_api, cache_resource_api
 from streamlit.testing.v1 import AppTest
 
 from tests.canary import Canary
-from tests.pages.front import OPENAI_MODELS, PAGES, Front, empty_house, front, press
+from tests.pages.front import OPENAI_MODELS, PAGES, Front, empty_house, front, press, words
 from tests.security.conftest import Tally
 from tests.security.threats import at_scale
 from tests.seeded import PASSWORD
@@ -118,9 +119,39 @@ def look_through(own: Front, tally: Tally, *, label: str) -> None:
         name.set_value("ada")
         secret.set_value(password)
         look(press(tab, "Sign in"))
+    look_at_chosen_passwords(own, look, typed)
     keys.delete(ada, key.id)
     for cache in (cache_data_api._data_caches._function_caches, cache_resource_api._resource_caches._function_caches):
         tally.tried()
         if cache:
             tally.leaked(f"a cache of Streamlit's holds something of {list(cache)}")
     assert elements._html.cache_info().maxsize == 128  # what is kept of answers is bounded, and made of answers alone
+
+
+def look_at_chosen_passwords(own: Front, look: Callable[[AppTest], None], typed: Canary) -> None:
+    """The page behind a link and the dialog of a person: passwords that do not match, are refused, are taken."""
+    eve, link = own.bench.team.invite(own.actor("ada"), username=f"eve{uuid4().hex}", name="Eve", role="member")
+    for again, said in ((typed.key[:-1], "The two are not the same."), (typed.key, "Signing in")):
+        tab = own.visit(None, invite=link.token)
+        new, repeated = (one for one in tab.text_input if not one.disabled)
+        new.set_value(typed.key)
+        repeated.set_value(again)
+        tab = press(tab, "Set the password and sign in")
+        assert said in words(tab)
+        look(tab)
+    for present, again, said in (
+        (typed.key, f"{typed.key}x", "The two new ones are not the same."),
+        (typed.key[:-1], f"{typed.key}xy", "That is not your present password."),
+        (typed.key, f"{typed.key}xy", "Changed."),
+    ):
+        tab = press(own.visit(eve.username), "Change password")
+        fields = {one.label: one for one in tab.text_input}
+        fields["Present password"].set_value(present)
+        fields["New password"].set_value(f"{typed.key}xy")
+        fields["New password again"].set_value(again)
+        next(button for button in tab.button if button.label == "Change password").click()
+        tab = press(tab, "Change")
+        look(tab)
+        # It would draw itself anew to say what is wrong; AppTest cannot.
+        waiting = "own-password-problem"
+        assert said in (str(tab.session_state[waiting]) if waiting in tab.session_state else words(tab))

@@ -17,10 +17,10 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from byok.core.audit import EVENTS, Happening
+from byok.core.audit import EVENTS, HEADS, Happening
 from byok.core.model_names import ModelName
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.errors import InvalidInputError, NotAllowedError, RecordSpoiltError
 from byok.ground.tables import ApiKey
 from byok.ground.tables.audit import OPERATOR
 from byok.services.access import Actor
@@ -29,6 +29,7 @@ from byok.services.audit_check import AuditCheck
 from byok.services.audit_rows import Wanted
 from byok.services.budgets import Budgets
 from byok.services.chatbots import ChatbotFields
+from byok.services.operator_record import GOOD_FOR
 from byok.services.own_prices import OwnPrices
 from tests.canary import Canary
 from tests.services.door_world import DoorWorld
@@ -235,6 +236,52 @@ def test_another_companys_entries_and_a_members_questions_are_refused(world: Key
             ask(world.max)
 
 
+def test_an_entry_that_cannot_be_read_is_named_as_one_that_was_changed(world: KeyWorld) -> None:
+    audit = audit_of(world)
+    record(world, "key.added")
+    for raw in ("x'ff00'", "CAST(x'ff' AS TEXT)"):
+        with world.db.write_core() as connection:
+            connection.exec_driver_sql(f"UPDATE audit_event SET action = {raw}")  # noqa: S608
+        for ask in (audit.list, audit.csv, audit.choices):
+            with pytest.raises(RecordSpoiltError, match="byok audit verify"):
+                ask(world.ada)
+    assert audit.verify(world.ada).faults == ("Entry 1 was changed: it cannot be read.",)
+
+
+def test_a_companys_check_reads_the_operators_record_anew_when_it_has_grown_and_after_a_while(
+    any_world: KeyWorld,
+) -> None:
+    world, audit = any_world, audit_of(any_world)
+
+    def spoil(detail: str) -> None:
+        with world.db.write_core() as connection:
+            first = (EVENTS.c.chain_id == OPERATOR, EVENTS.c.seq == 1)
+            connection.execute(sa.update(EVENTS).where(*first).values(detail=detail))
+
+    record(world, "key.added")
+    assert audit.verify(world.ada).whole
+    spoil("other")  # the head says nothing of it
+    assert audit.verify(world.ada).whole
+    with world.db.write_core() as connection:
+        world.chains.add(connection, Happening("demo.reset"), at=world.clock())
+    assert not audit.verify(world.ada).operator_whole
+    spoil("")
+    assert not audit.verify(world.ada).operator_whole
+    world.clock.pass_(GOOD_FOR)
+    assert audit.verify(world.ada).whole
+    assert audit.verify(world.eve).whole
+
+
+def test_what_one_check_adds_to_the_operators_faults_is_not_told_to_the_next(any_world: KeyWorld) -> None:
+    world, audit = any_world, audit_of(any_world)
+    record(world, "key.added")
+    with world.db.write_core() as connection:
+        connection.execute(sa.delete(EVENTS).where(EVENTS.c.chain_id == OPERATOR))
+        connection.execute(sa.delete(HEADS).where(HEADS.c.chain_id == OPERATOR))
+    assert not audit.verify(world.ada).operator_whole
+    assert audit.verify(world.eve).operator_whole  # whose record has not begun
+
+
 def test_a_formula_in_a_label_is_none_in_the_csv(world: KeyWorld) -> None:
     what = Happening("key.renamed", world.northwind, actor_name="=cmd()", subject="+1", detail="@SUM(A1)")
     with world.db.write_core() as connection:
@@ -247,7 +294,7 @@ def test_a_formula_in_a_label_is_none_in_the_csv(world: KeyWorld) -> None:
 def test_a_noted_head_is_taken_as_it_is_printed_or_from_a_file(world: KeyWorld, tmp_path: Path) -> None:
     check = AuditCheck(db=world.db, vault=world.vault)
     record(world, "key.added", "key.deleted")
-    operator, mine = check.heads()
+    operator, mine = check.heads().heads
     assert (operator.name, mine.name, mine.seq) == ("operator", "northwind", 2)
     file = tmp_path / "heads.json"
     file.write_text(

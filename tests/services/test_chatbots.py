@@ -42,6 +42,15 @@ def test_a_chatbot_is_made_with_what_was_set_and_nothing_else(any_world: KeyWorl
     assert any_world.chatbots.get(any_world.max, bot.id) == bot
 
 
+def test_a_chatbots_name_is_one_that_can_be_shown_and_its_prompt_one_that_can_be_kept(any_world: KeyWorld) -> None:
+    for name in ("Help\0desk", "\x1b[2JHelpdesk"):
+        with pytest.raises(InvalidInputError, match="printable"):
+            made(any_world, name, model=None)
+    assert any_world.chatbots.list(any_world.ada) == []
+    bot = any_world.chatbots.create(any_world.ada, ChatbotFields(name="Helpdesk", system_prompt="Be\0brief."))
+    assert bot.system_prompt == "Be\ufffdbrief."
+
+
 def test_a_chatbot_can_have_an_own_model_as_its_default(world: KeyWorld) -> None:
     world.saved()
 

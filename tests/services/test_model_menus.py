@@ -114,14 +114,17 @@ def test_the_longer_a_list_fails_the_longer_it_rests(world: KeyWorld) -> None:
     assert rests[-1] == LIFE
 
 
-def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(world: KeyWorld) -> None:
+@pytest.mark.parametrize(("said", "rest"), [("3600", timedelta(hours=1)), ("1e14", LIFE)])
+def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(
+    world: KeyWorld, said: str, rest: timedelta
+) -> None:
     world.saved()
-    world.router.get(LIST).respond(429, headers={"retry-after": "3600"}, json={"error": {"message": "slow down"}})
+    world.router.get(LIST).respond(429, headers={"retry-after": said}, json={"error": {"message": "slow down"}})
     world.clock.pass_(LIFE)
     look(world)
 
     (menu,) = world.rows(ModelMenu)
-    assert menu.due_at == world.clock() + timedelta(hours=1)
+    assert menu.due_at == world.clock() + rest
 
 
 def test_a_list_that_lacks_most_models_is_believed_when_it_comes_again_later(any_world: KeyWorld) -> None:

@@ -280,3 +280,15 @@ def test_a_refusal_records_nothing(world: DoorWorld) -> None:
         with pytest.raises(InvalidInputError):
             call()
     assert recorded(world) == before
+
+
+@pytest.mark.parametrize("name", ["x\0", "\x1b]0;root\x07", "a\u202eb"])
+def test_a_person_is_not_given_a_name_that_cannot_be_shown(world: DoorWorld, name: str) -> None:
+    with pytest.raises(InvalidInputError, match="printable"):
+        world.team.invite(actor(world), username="bob", name=name, role="member")
+    with pytest.raises(InvalidInputError, match="printable"):
+        world.accounts.add_person(company="acme", username="bob", name=name, role="member", password=NEW)
+    with pytest.raises(InvalidInputError, match="printable"):
+        world.accounts.add_company(slug="bobs", name=name, plan="pro")
+    assert [one.username for one in world.accounts.people("acme")] == ["alice"]
+    assert [one.slug for one in world.accounts.companies()] == ["acme"]

@@ -87,7 +87,10 @@ def test_a_tab_learns_who_is_behind_its_cookie_or_that_nobody_is_and_which_proce
 @pytest.mark.parametrize(("proto", "secure"), [("http", False), ("https", True)])
 def test_behind_tls_the_cookie_is_secure(house_front: Front, proto: str, secure: bool) -> None:
     opened = call(
-        "POST", "/app/session", body=ticket_of(house_front, "ada"), **{"origin": HERE, "x-forwarded-proto": proto}
+        "POST",
+        "/app/session",
+        body=ticket_of(house_front, "ada"),
+        **{"origin": HERE.replace("http", proto), "x-forwarded-proto": proto},
     )
     flags = opened.headers["set-cookie"].lower()
     assert "httponly" in flags

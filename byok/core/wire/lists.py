@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 LIST_SECONDS = 20.0
+LONGEST_TOKEN = 2_000
 MOST_PAGES = 20
 Row = Mapping[str, Any]
 Prices = tuple[Decimal | None, Decimal | None, Decimal | None]
@@ -159,13 +160,19 @@ def _per_token(pricing: object) -> Prices:
 
 def _after_id(path: str, parsed: Any) -> str | None:
     if parsed.get("has_more") is True and isinstance(parsed.get("last_id"), str):
-        return f"{path}&after_id={quote(parsed['last_id'], safe='')}"
+        return _following(path, "after_id", parsed["last_id"])
     return None
 
 
 def _page_token(path: str, parsed: Any) -> str | None:
     token = parsed.get("nextPageToken")
-    return f"{path}&pageToken={quote(token, safe='')}" if isinstance(token, str) and token else None
+    return _following(path, "pageToken", token) if isinstance(token, str) and token else None
+
+
+def _following(path: str, name: str, token: str) -> str:
+    """The next page's path; the first one's again where the token could not be sent: that list has no end."""
+    sendable = token.isprintable() and len(token) <= LONGEST_TOKEN
+    return f"{path}&{name}={quote(token, safe='')}" if sendable else path
 
 
 def _lists(row: Row, outer: str, inner: str) -> list[Any]:

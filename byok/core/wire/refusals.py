@@ -120,9 +120,7 @@ def to_error(provider: Provider, refusal: Refusal) -> ProviderError:
 def request_id_of(headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()) -> str | None:
     """The provider's own id of the request, from whichever header it uses."""
     value = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
-    if value is None or not value.isascii() or not value.isprintable() or holds(value, secrets):
-        return None
-    return value[:128]
+    return None if value is None else _shown_id(value, secrets)
 
 
 def parse_json(body: bytes) -> Any | None:
@@ -175,10 +173,17 @@ def _refusal(
         html=html,
         param=next((value for name, value in found if name == "param"), None),
         request_id=request_id_of(headers, secrets=secrets)
-        or next((value[:128] for name, value in found if name == "request_id" and value.isalnum()), None),
+        or next((_shown_id(value, secrets) for name, value in found if name == "request_id" and value.isalnum()), None),
         retry_after=retry_after(headers, status=status, body=body),
         hopeless=headers.get("x-should-retry", "").lower() == "false",
     )
+
+
+def _shown_id(value: str, secrets: tuple[str, ...]) -> str | None:
+    """An id as it may be shown and kept: None where it could break a line, or where it repeats the key."""
+    if not value.isascii() or not value.isprintable() or holds(value, secrets):
+        return None
+    return value[:128]
 
 
 def _fields(value: Any, *, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

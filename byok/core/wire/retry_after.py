@@ -1,4 +1,7 @@
-"""How long a provider asks to be left alone, from wherever it says so. Refuses to make up a time that nobody named."""
+"""How long a provider asks to be left alone, from wherever it says so. Refuses to make up a time that nobody named.
+
+One that is longer than any limit's period is cut to that: whoever adds it to a day must not meet the end of time.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+LONGEST = 31 * 86_400.0
 _UNITS: Mapping[str, float] = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|[hms])")
 
 
 def retry_after(headers: Mapping[str, str], *, status: int | None = None, body: Any = None) -> float | None:
-    """Seconds, 0 or more; None where nothing was said.
+    """Seconds, from 0 to `LONGEST`; None where nothing was said.
 
     Args:
         status: of the answer: a limit's reset counts only where a limit was the reason, at 429.
@@ -23,11 +27,11 @@ def retry_after(headers: Mapping[str, str], *, status: int | None = None, body: 
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number_or_date(headers.get(name, ""), unit)
         if seconds is not None:
-            return max(0.0, seconds)
+            return min(max(0.0, seconds), LONGEST)
     named = _retry_info(body)
     if named is None and status == 429:
         named = _resets(headers)
-    return named
+    return None if named is None else min(named, LONGEST)
 
 
 def _number_or_date(value: str, unit: float) -> float | None:

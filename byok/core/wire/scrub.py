@@ -5,11 +5,13 @@ Errs on the side of too much: a lost word is a nuisance, a shown key is not mend
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 
 GONE = "[hidden]"
 LONGEST = 500
+RUN = 12
 
 _KEY_LIKE = re.compile(
     r"""
@@ -32,8 +34,8 @@ def scrub(words: str, *, secrets: Iterable[str] = ()) -> str:
         secrets: what must not be in it whatever its form; pieces of 8 or more characters from either end go too.
     """
     text = words[: LONGEST * 8]
-    for secret in sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True):
-        text = _without(text, secret)
+    for form in sorted((form for secret in secrets for form in _forms(secret)), key=len, reverse=True):
+        text = _without(text, form)
     text = _KEY_LIKE.sub(GONE, text)
     text = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
@@ -41,7 +43,11 @@ def scrub(words: str, *, secrets: Iterable[str] = ()) -> str:
 
 def holds(text: str, secrets: Iterable[str]) -> bool:
     """Whether a secret, or a piece of it, stands in a name or an id that a provider sent: those are not mended."""
-    return any(piece in text for secret in secrets if len(secret) >= 4 for piece in (secret, *_pieces(secret)))
+    forms = [form for secret in secrets for form in _forms(secret)]
+    if any(piece in text for form in forms for piece in (form, *_pieces(form))):
+        return True
+    all_of_them = "\n".join(forms)  # no name shares so long a piece with a key by chance
+    return any(text[at : at + RUN] in all_of_them for at in range(len(text) - RUN + 1))
 
 
 def _without(text: str, secret: str) -> str:
@@ -52,4 +58,14 @@ def _without(text: str, secret: str) -> str:
 
 
 def _pieces(secret: str) -> tuple[str, ...]:
-    return (secret[:8], secret[-8:]) if len(secret) >= 12 else ()
+    return (secret[:8], secret[-8:]) if len(secret) >= RUN else ()
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it stands, in hexadecimal and, wherever it may begin there, in Base64. Short ones are no keys."""
+    if len(secret) < RUN:
+        return {secret} if len(secret) >= 4 else set()
+    raw = secret.encode(errors="replace")
+    coded = {base64.b64encode(b"\0" * n + raw)[n + 1 : -4].decode() for n in range(3)}
+    for_urls = {form.replace("+", "-").replace("/", "_") for form in coded}
+    return {secret, raw.hex(), raw.hex().upper(), *coded, *for_urls}

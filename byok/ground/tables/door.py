@@ -16,7 +16,8 @@ from byok.ground.tables.types import Row, belongs_to, moment, primary_key
 class Throttle(Row, table=True):
     """Tries at a password, known by a hash; until when the next one must wait.
 
-    `scope` is `account`, `address`, or `place`: an account in a browser in which it has signed in before.
+    `scope` is `account`, `address`, or `place`: an account in a browser in which it has signed in before; or `whole`:
+    all tries at names that nobody has, and all others that failed, by which no one waits.
     """
 
     __tablename__ = "throttle"
