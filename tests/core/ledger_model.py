@@ -207,6 +207,7 @@ def _figures(rows: Sequence[Row]) -> Figures:
     return Figures(
         **{name: sums[name] for name in ("answered", "errors", "unanswered", "uncounted", "unpriced", "unbounded")},
         **{name: sums[name] for name in ("samples", "tokens_cached", "tokens_reasoning", "bound_pico")},
+        **{name: sums[name] for name in ("known_in", "known_out")},
         open=sum(map(is_open, rows)),
         tokens_in=sums["tokens_in"] if sums["known_in"] else None,
         tokens_out=sums["tokens_out"] if sums["known_out"] else None,

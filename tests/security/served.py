@@ -69,7 +69,7 @@ class Served:
         """Which doors a cookie opens, of all there are: routes, streams, pages."""
         open_doors = []
         with self.browser(token) as browser:
-            if browser.get("/app/session").json() != {"person": None}:
+            if browser.get("/app/session").json()["person"] is not None:
                 open_doors.append("/app/session")
             for path in STREAMS:
                 with browser.stream("GET", path, params={"since": "0", "turns": "none"}) as answer:
