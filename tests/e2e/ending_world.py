@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from byok.core.leases import LEASE
+from byok.core.leases import LEASE, sweep
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.tables.types import metadata
@@ -29,7 +29,7 @@ from tests.e2e.ending_kinds import OWN, STANDARD, Choice, Ending
 from tests.e2e.ending_pages import Person
 from tests.e2e.endings import Asked, Found, adds_up, judge, kept, lease_until, wait_settled, watch
 from tests.e2e.paced_app import PacedApp, furnished_app
-from tests.run_world import process, until
+from tests.run_world import until
 
 T = TypeVar("T")
 
@@ -178,9 +178,7 @@ def light_processes(one: World, ending: Ending, runs: int, *, at_once: int = 2) 
     with ThreadPoolExecutor(at_once) as pool:
         asked = list(pool.map(run, texts, (ending.choices[number % 2] for number in range(runs))))
     if ending.name == "kill -9":
-        later = utc_now() + 2 * LEASE  # none lives any more: the heir of the last ones need not wait
-        with process(one.db, clock=lambda: later) as heir:
-            heir.lease.start()
+        sweep(one.db, utc_now() + 2 * LEASE)  # none lives any more: the heir of the last ones need not wait
     return one.judge(asked, timeout=1.0)
 
 
