@@ -206,7 +206,7 @@ def _cells(row: UsageRow, depth: int) -> list[Any]:
         row.byok.requests,
         row.byok.tokens_in,
         row.byok.tokens_out,
-        None if cost is None else f"{at_least() if row.byok.unpriced else ''}{written(cost)}",
+        None if cost is None else f"{at_least() if row.byok.cost_at_least else ''}{written(cost)}",
         row.byok.errors,
         row.byok.ttft_ms,
         row.plan.answered,

@@ -79,6 +79,11 @@ class Figures:
         return self.unbounded > self.unpriced or (self.bound_pico > 0 and not self.unpriced)
 
     @property
+    def cost_at_least(self) -> bool:
+        """Whether the cost lacks that of some attempt, so that it is at least what it says."""
+        return self.unpriced > 0 or self.lost_cost
+
+    @property
     def ttft_ms(self) -> int | None:
         """About the median of the times to the first text; None where there is none."""
         return median_ms(self.first_tokens)

@@ -149,7 +149,7 @@ class Elsewhere:
         own, plan = total.byok, total.plan
         message = grant.plan.message_pico
         baskets = (
-            _basket(own, real_pico=own.cost_pico, unpriced=own.unpriced, at_least=own.unpriced > 0 or own.lost_cost),
+            _basket(own, real_pico=own.cost_pico, unpriced=own.unpriced, at_least=own.cost_at_least),
             _basket(plan, real_pico=None if message is None else message * plan.answered, unpriced=0, at_least=False),
         )
         now, listed = self._clock(), self.models()

@@ -15,12 +15,13 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session, col, delete, select
 
-from byok.core.audit import Chains, Happening
+from byok.core.audit import Chains
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import NotFoundError
 from byok.ground.tables import Company, Invitation, Person
 from byok.services.passwords import COST, hash_password, judge
+from byok.services.recording import by_themselves
 from byok.services.sessions import end_all, token_hash
 
 LINK_LIFE = timedelta(hours=72)
@@ -99,15 +100,8 @@ class Invitations:
             row.password_hash = hashed
             end_all(session, person.id)
             session.flush()
-            happening = Happening(
-                action="person.joined" if purpose == "invite" else "password.changed",
-                chain_id=row.company_id,
-                actor_id=row.id,
-                actor_name=row.name,
-                subject=row.username,
-                detail="" if purpose == "invite" else "by a link",
-                address=address,
-            )
+            did, by = ("person.joined", "") if purpose == "invite" else ("password.changed", "by a link")
+            happening = by_themselves(row, did, address=address, detail=by)
             self._chains.add(session.connection(), happening, at=self._clock())
         return person.id
 

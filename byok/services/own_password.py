@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from byok.core.audit import Chains, Happening
+from byok.core.audit import Chains
 from byok.core.plans import Plans
 from byok.ground.clock import Clock
 from byok.ground.db import Database
@@ -19,6 +19,7 @@ from byok.ground.tables import Person
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor, admit
 from byok.services.passwords import COST, hash_password, judge, matches
+from byok.services.recording import by_themselves
 from byok.services.sessions import end_all, new_ticket
 from byok.services.throttle import Throttle
 
@@ -81,13 +82,5 @@ class OwnPassword:
         return ticket
 
     def _record(self, session: Session, actor: Actor, person: Person, action: str, *, detail: str) -> None:
-        happening = Happening(
-            action=action,
-            chain_id=person.company_id,
-            actor_id=person.id,
-            actor_name=person.name,
-            subject=person.username,
-            detail=detail,
-            address=actor.address,
-        )
+        happening = by_themselves(person, action, address=actor.address, detail=detail)
         self._chains.add(session.connection(), happening, at=self._clock())

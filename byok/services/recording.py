@@ -12,6 +12,7 @@ from sqlmodel import Session
 from byok.core.audit import Chains, Happening
 from byok.core.key_days import short
 from byok.ground.clock import Clock
+from byok.ground.tables import Person
 from byok.services.access import Actor, Grant, Reads, connection_of
 
 OPERATOR_NAME: Final = "operator"
@@ -24,6 +25,19 @@ class NamedKey(Protocol):
     def label(self) -> str: ...
     @property
     def fingerprint(self) -> bytes: ...
+
+
+def by_themselves(person: Person, action: str, *, address: str, detail: str = "") -> Happening:
+    """What people did to their own account, whether or not they were signed in."""
+    return Happening(
+        action=action,
+        chain_id=person.company_id,
+        actor_id=person.id,
+        actor_name=person.name,
+        subject=person.username,
+        detail=detail,
+        address=address,
+    )
 
 
 class Record:

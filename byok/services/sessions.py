@@ -16,7 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, delete, select
 
-from byok.core.audit import Chains, Happening
+from byok.core.audit import Chains
 from byok.core.plans import Plan, Plans
 from byok.ground.clock import Clock
 from byok.ground.db import Database
@@ -25,6 +25,7 @@ from byok.ground.prepared import Prepared
 from byok.ground.tables import BrowserSession, Company, Invitation, Person, Ticket
 from byok.ground.tables.types import metadata
 from byok.services.access import Actor
+from byok.services.recording import by_themselves
 from byok.services.throttle import know_place
 
 TICKET_LIFE = timedelta(seconds=30)
@@ -191,15 +192,7 @@ class Sessions:
     def _record(
         self, session: Session, action: str, person: Person, address: str, now: datetime, *, detail: str = ""
     ) -> None:
-        happening = Happening(
-            action=action,
-            chain_id=person.company_id,
-            actor_id=person.id,
-            actor_name=person.name,
-            subject=person.username,
-            detail=detail,
-            address=address,
-        )
+        happening = by_themselves(person, action, address=address, detail=detail)
         self._chains.add(session.connection(), happening, at=now)
 
     def _saw(self, session_id: UUID, person_id: UUID, now: datetime) -> None:

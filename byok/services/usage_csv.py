@@ -91,7 +91,7 @@ def _figures(byok: Figures, plan: Figures) -> tuple[Cell, ...]:
         byok.tokens_in,
         byok.tokens_out,
         _dollars(byok.cost_pico),
-        "yes" if byok.unpriced or byok.lost_cost else "no",
+        "yes" if byok.cost_at_least else "no",
         byok.unpriced,
         byok.errors,
         byok.ttft_ms,

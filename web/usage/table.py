@@ -37,7 +37,7 @@ FIRST = {"provider_id": "Provider", "day": "Day (UTC)", "month": "Month (UTC)"}
 
 def at_least(one: Figures) -> str:
     """`≥ ` where calls without a price, or which may have been charged, are missing in a cost."""
-    return "≥ " if (one.unpriced or one.lost_cost) and one.cost_pico is not None else ""
+    return "≥ " if one.cost_at_least and one.cost_pico is not None else ""
 
 
 def about_ms(value: int | None) -> str:
