@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from contextlib import closing
 
 import pytest
 
 from byok.cli.main import run
+from byok.core import ledger
+from byok.core.model_names import ModelName
 from byok.ground.clock import month_of, utc_now
+from byok.ground.ids import new_id
+from byok.process import Workbench
 from tests.cli.conftest import Byok, Done
 
 
@@ -119,6 +124,24 @@ def test_a_cost_in_which_a_call_is_missing_says_that_it_is_at_least_so_much(byok
     done = byok("usage", "--company", half_priced)
     assert costs(done) == ["≥ 1.50", "≥ 1.50"]
     assert "1 call unpriced: the cost is at least the total shown." in done.out
+
+
+def test_a_cost_that_lacks_a_call_stopped_before_any_text_is_at_least_so_much(byok: Byok, used: str) -> None:
+    correct(byok, used, "1.5")
+    with closing(Workbench.open(what="command")) as bench, bench.db.write_core() as connection:
+        attempt_id = ledger.reserve(
+            connection,
+            company_id=bench.accounts.company(used).id,
+            process_id=new_id(),
+            name=ModelName.parse("byok:loop/small"),
+            at=utc_now(),
+            plan_messages=0,
+        )
+        stopped = ledger.Outcome("stopped", answered=False, taken_on=True)
+        assert ledger.settle(connection, attempt_id, stopped, at=utc_now())
+    done = byok("usage", "--company", used)
+    assert costs(done) == ["≥ 1.50", "≥ 1.50"]
+    assert "Calls that ended before any text may have been charged" in done.out
 
 
 def test_where_the_output_has_no_sign_for_at_least_it_is_said_in_ascii(
