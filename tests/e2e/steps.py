@@ -90,6 +90,13 @@ def column(page: Page, number: int) -> Locator:
     return page.locator("[class*=st-key-cell-]").filter(has_text=re.compile(rf"^{number} · ")).last
 
 
+def answer_of(card: Locator) -> str:
+    """What a finished answer says, once it is drawn: a browser gets to one that has just come when it next paints."""
+    answer = card.locator(".answer")
+    expect(answer).to_contain_text(re.compile(r"\S"), use_inner_text=True)
+    return answer.inner_text()
+
+
 def ended(page: Page, *, timeout: float = 40_000) -> None:
     """Waits until the page shows no answer that is still being written, and all that follows from it."""
     expect(page.get_by_text("Answering …")).to_have_count(0, timeout=timeout)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.e2e.conftest import profile, settled, sign_in, tab
 from tests.e2e.paced import Seen
 from tests.e2e.paced_app import PacedApp, add_key, delete_key
-from tests.e2e.steps import add_column, ask, column, ended, fill, go, growing, line_up, scroll_up
+from tests.e2e.steps import add_column, answer_of, ask, column, ended, fill, go, growing, line_up, scroll_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -40,8 +40,9 @@ def signed_in_tab(context: BrowserContext, app: PacedApp) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(signed_in_tab: Page) -> Page:
-    """The one tab of all these tests, with a conversation that has not begun yet."""
+def page(signed_in_tab: Page, app: PacedApp) -> Page:
+    """The one tab of all these tests, with a conversation that has not begun yet; the provider forgot the last one."""
+    app.provider.forget()
     settled(signed_in_tab)
     signed_in_tab.keyboard.press("Escape")
     signed_in_tab.get_by_role("button", name="New conversation").click()
@@ -149,7 +150,7 @@ def test_a_reload_and_a_second_tab_midway_show_the_whole_texts_and_nothing_is_as
             expect(column(reader, 1)).to_contain_text(NUMBERS)
             ended(reader)
             for number, tokens in ((1, 300), (2, 250)):
-                assert len(TOKEN.findall(column(reader, number).locator(".answer").inner_text())) == tokens
+                assert len(TOKEN.findall(answer_of(column(reader, number)))) == tokens
     assert sorted(one.model for one in asked(app, "Reload me")) == ["pace-50-250", SLOW]
 
 
@@ -162,7 +163,7 @@ def test_answers_go_on_while_another_page_is_open(page: Page, app: PacedApp) -> 
     go(page, "Playground")
     page.get_by_role("button", name="Look away").first.click()
     expect(column(page, 1)).to_contain_text(NUMBERS)
-    assert len(TOKEN.findall(column(page, 1).locator(".answer").inner_text())) == 300
+    assert len(TOKEN.findall(answer_of(column(page, 1)))) == 300
     assert len(asked(app, "Look away")) == 2
 
 
@@ -243,7 +244,7 @@ def test_the_words_of_two_answers_are_compared(page: Page, app: PacedApp) -> Non
     ask(page, "Compare")
     ended(page)
     page.get_by_role("button", name="Compare the words").click()
-    words = column(page, 1).locator(".answer").inner_text().split()
+    words = answer_of(column(page, 1)).split()
     expect(dialog(page).locator("del")).to_have_text(" ".join(words[30:]))
     expect(dialog(page).locator("ins")).to_have_count(0)
     expect(dialog(page)).to_contain_text("of the words are the same")
