@@ -36,17 +36,19 @@ LET_GO = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =
 LET_GO += " AND pid <> pg_backend_pid()"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come first: they take longest, and at the end one worker would wait for the other's.
 
-    Where `BYOK_SECOND_LOOK` is set, as in CI, one that fails is run once more, and the report names it: how long a
-    browser takes is the machine's to say. No other test has a second try.
+    Where `BYOK_SECOND_LOOK` is set, as by `.ci/tests`, they are all that may be run: no other test has a second try.
+
+    Raises:
+        pytest.UsageError: another one failed before.
     """
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
-    if os.environ.get("BYOK_SECOND_LOOK"):
-        for item in items:
-            if item.get_closest_marker("browser") is not None:
-                item.add_marker(pytest.mark.flaky(reruns=1))
+    final = [item.nodeid for item in items if item.get_closest_marker("browser") is None]
+    if os.environ.get("BYOK_SECOND_LOOK") and final:
+        raise pytest.UsageError(f"no second try for tests without a browser: {', '.join(final)}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

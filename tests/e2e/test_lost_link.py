@@ -30,11 +30,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacedApp]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def nothing_asked_yet(app: PacedApp) -> None:
-    app.provider.forget()
-
-
 def enter(page: Page, url: str) -> None:
     page.goto(url)
     page.get_by_role("button", name="Continue as Ada - Pro admin").click()

@@ -40,9 +40,8 @@ def signed_in_tab(context: BrowserContext, app: PacedApp) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(signed_in_tab: Page, app: PacedApp) -> Page:
-    """The one tab of all these tests, with a conversation that has not begun yet; the provider forgot the last one."""
-    app.provider.forget()
+def page(signed_in_tab: Page) -> Page:
+    """The one tab of all these tests, with a conversation that has not begun yet."""
     settled(signed_in_tab)
     signed_in_tab.keyboard.press("Escape")
     signed_in_tab.get_by_role("button", name="New conversation").click()
