@@ -154,7 +154,7 @@ def test_rows_can_be_days_or_months_and_latency_is_still_by_provider(demo: Front
     tab = past(demo, "ada")
     tab.segmented_control(key="rows").set_value(rows).run()
     assert all(re.fullmatch(first, line[0]) for line in table(tab)[:-1])
-    assert "First token: median, and nine of ten" in htmls(tab)
+    assert "First token, keys and plan: median, and nine of ten" in htmls(tab)
     assert "Google Gemini</span>" in htmls(tab)
 
 

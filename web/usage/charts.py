@@ -122,7 +122,7 @@ def _latency(table: UsageTable) -> str:
             f'<li title="{said}"><span>{escape(name)}</span>{bar}<span>≈ {formats.milliseconds(median)}</span></li>'
         )
     return (
-        '<figure class="latency"><figcaption>First token: median, and nine of ten</figcaption>'
+        '<figure class="latency"><figcaption>First token, keys and plan: median, and nine of ten</figcaption>'
         f"<ul>{''.join(lines)}</ul></figure>"
     )
 
