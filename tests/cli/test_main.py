@@ -12,7 +12,7 @@ from byok.cli.main import COMMANDS
 from tests.cli.conftest import ROOT, Byok
 from tests.cli.loopback import Loopback
 
-HEAVY = ("pandas", "alembic", "genai_prices", "streamlit", "bcrypt", "markdown_it", "xllamacpp")
+HEAVY = ("pandas", "alembic", "genai_prices", "streamlit", "bcrypt", "markdown_it", "xllamacpp", "rich", "pygments")
 
 
 def test_help_names_every_command(byok: Byok) -> None:
