@@ -158,7 +158,7 @@ def _test_draft(who: Identity, provider: Provider, draft: DraftView, label: str)
 
 
 def _save(who: Identity, provider: Provider, draft: DraftView, found: Finding, replaces: KeyView | None) -> None:
-    rejected, unproven = found.verdict == "rejected", found.verdict in ("unreachable", "unreadable")
+    rejected, unproven = found.verdict == "rejected", found.verdict in ("unreachable", "unreadable", "rate_limited")
     label = replaces.label if replaces else ""
     # A form: Enter in the label saves.
     with st.form(f"key-save-{draft.id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):

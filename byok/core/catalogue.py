@@ -74,11 +74,22 @@ class Catalogue:
 
         The longest prefix that fits wins; without one, a pattern that fits a single provider.
         """
+        return self._guess(key, by_pattern=True)
+
+    def mistaken_for(self, provider: Provider, key: SecretStr) -> Provider | None:
+        """Whose key this looks like rather than one of `provider`; None where the shape tells nothing.
+
+        Of a provider whose own keys have no known shape, only a prefix of another's tells: patterns fit by chance.
+        """
+        found = self._guess(key, by_pattern=bool(provider.key_pattern or provider.key_prefixes))
+        return None if found is not None and found.id == provider.id else found
+
+    def _guess(self, key: SecretStr, *, by_pattern: bool) -> Provider | None:
         text = key.get_secret_value().strip()
         ranked: dict[int, list[Provider]] = {}
         for provider in self._providers.values():
             prefix = max((len(p) for p in provider.key_prefixes if text.startswith(p)), default=0)
-            if prefix or (provider.key_pattern and re.fullmatch(provider.key_pattern, text)):
+            if prefix or (by_pattern and provider.key_pattern and re.fullmatch(provider.key_pattern, text)):
                 ranked.setdefault(prefix, []).append(provider)
         best = ranked[max(ranked)] if ranked else []
         return best[0] if len(best) == 1 else None

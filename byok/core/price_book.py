@@ -103,10 +103,10 @@ def _listed(connection: sa.Connection, key_id: UUID, model: str, usage: Usage) -
     menu = connection.execute(wanted).one_or_none()
     row = next((row for row in menu.models if row["id"] == model), None) if menu is not None else None
     info = ModelInfo.from_json(row) if row is not None else None
-    if menu is None or info is None or info.price_in is None or info.price_out is None:
+    price_in, price_out = info.prices_at(usage.tokens_in or 0) if info is not None else (None, None)
+    if menu is None or info is None or price_in is None or price_out is None:
         return None
-    unit = (info.price_in, info.price_out)
-    return _by_unit(usage, unit, ORIGIN, menu.fetched_at, request=info.price_request or Decimal(0))
+    return _by_unit(usage, (price_in, price_out), ORIGIN, menu.fetched_at, request=info.price_request or Decimal(0))
 
 
 def _by_unit(

@@ -64,7 +64,7 @@ class Provider(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
 
     check: Literal["list", "identity", "key_card", "one_token"] = "list"
-    check_path: str = "models"
+    check_path: str = ""
     check_models: tuple[str, ...] = ()
     check_timeout: float = Field(default=15, gt=0, le=120)
     check_cost: str = "Free: it only asks for the list of models."
@@ -88,6 +88,7 @@ class Provider(BaseModel):
     at_once: int = Field(default=16, ge=1, le=512)
     stream_usage: Literal["unasked", "include_usage", "include_usage_unpadded"] = "unasked"
     usage_at: Literal["usage", "x_groq"] = "usage"
+    tokens_out_at: Literal["completion", "rest_of_total"] = "completion"
     cost_at: Literal["none", "usage_or_upstream"] = "none"
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
     pending: Literal["none", "nvcf"] = "none"
@@ -131,6 +132,16 @@ class Provider(BaseModel):
             raise ValueError("must be relative to the base URL, e.g. 'models' or '../models'")
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+                raise ValueError(f"{name!r} is not the name of a header")
+            if not re.fullmatch(r"[ -~]*", text) or text != text.strip():
+                raise ValueError(f"{name}: only printable ASCII can be sent in a header, without blanks around it")
+        return value
+
     @field_validator("key_pattern", "searches", "chat_deny")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
@@ -153,7 +164,14 @@ class Provider(BaseModel):
             raise ValueError(f"base_url {fault}")
         if self.check == "one_token" and not self.check_models:
             raise ValueError("check = 'one_token' needs check_models")
+        if self.check in ("identity", "key_card") and not self.check_path:
+            raise ValueError(f"check = {self.check!r} needs check_path")
         return self
+
+    @property
+    def key_test_path(self) -> str:
+        """The path of a key test, relative to the base URL."""
+        return self.check_path or ("chat/completions" if self.check == "one_token" else "models")
 
 
 def origin_of(url: str) -> str:

@@ -89,14 +89,14 @@ class KeyDrafts:
             session.add(draft)
             same = select(ApiKey.label).where(ApiKey.company_id == company.id, ApiKey.fingerprint == fingerprint)
             duplicate_of = session.exec(same).first()
-        guess = self._catalogue.guess(secret)
+        mistaken_for = self._catalogue.mistaken_for(provider, secret)
         return DraftView(
             id=draft.id,
             provider_id=provider.id,
             provider_name=provider.name,
             hint=draft.hint,
             warning=provider.key_warning(secret),
-            looks_like=guess.name if guess is not None and guess.id != provider.id else None,
+            looks_like=mistaken_for.name if mistaken_for is not None else None,
             duplicate_of=duplicate_of,
             replaces=replaces,
             expires_at=draft.expires_at,
@@ -229,7 +229,7 @@ def _refuse_unproven(draft: KeyDraft, provider: Provider, *, untested: bool) -> 
         )
     if draft.verdict == "unreadable":
         raise KeyUnreadableError
-    if draft.verdict in (None, "unreachable") and not untested:
+    if draft.verdict in (None, "unreachable", "rate_limited") and not untested:
         raise InvalidInputError(
             "This key has not been proven yet.", field="key", next_step="Test it, or save it untested."
         )

@@ -73,6 +73,10 @@ def test_an_operator_overrides_a_field_and_adds_a_provider(tmp_path: Path) -> No
         ('[groq]\nbase_url = "https://localhost/v1"', "private_network"),
         ('[groq]\nbase_url = "https://me@api.groq.com/v1"', "base_url"),
         ('[groq]\ncheck = "one_token"', "check_models"),
+        ('[groq]\ncheck = "identity"', "check_path"),
+        ('[groq]\nheaders = { "X-Title" = "Aimy – Workbench" }', "headers"),
+        ('[groq]\nheaders = { "X Title" = "Aimy" }', "headers"),
+        ('[groq]\nheaders = { "X-Title" = "a\\r\\nb" }', "headers"),
         ('[groq]\nsigns = [{ status = 401, means = "wrong" }]', "signs.0.means"),
         ('groq = "x"', "not a table"),
     ],
@@ -81,6 +85,13 @@ def test_a_mistake_names_file_row_and_field(tmp_path: Path, row: str, named: str
     with pytest.raises(CatalogueError, match=r"mine\.toml: \[groq\]") as caught:
         overlay(tmp_path, row)
     assert named in str(caught.value)
+
+
+def test_a_key_is_tested_at_the_path_that_its_check_needs(tmp_path: Path) -> None:
+    catalogue = overlay(tmp_path, ACME + '\n[groq]\ncheck = "one_token"\ncheck_models = ["m"]')
+    assert catalogue.get("acme").key_test_path == "models"
+    assert catalogue.get("groq").key_test_path == "chat/completions"
+    assert catalogue.get("openrouter").key_test_path == "key"
 
 
 def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
@@ -124,6 +135,17 @@ def test_whose_key_it_looks_like(key: SecretStr, whose: str) -> None:
     guessed = SHIPPED.guess(key)
     assert guessed is not None
     assert guessed.id == whose
+
+
+def test_of_a_provider_whose_keys_have_no_known_shape_only_anothers_prefix_tells(tmp_path: Path) -> None:
+    catalogue = overlay(tmp_path, ACME)
+    plain, marked = shaped("sk-", "a1" * 20), shaped("gsk", "_", "a1" * 26)
+    found = {key: catalogue.mistaken_for(catalogue.get("acme"), key) for key in (plain, marked)}
+    assert [one and one.id for one in found.values()] == [None, "groq"]
+    mistral = catalogue.mistaken_for(catalogue.get("mistral"), plain)
+    assert mistral is not None
+    assert mistral.id == "openai"
+    assert catalogue.mistaken_for(catalogue.get("openai"), plain) is None
 
 
 @pytest.mark.parametrize("text", ["", "hello", "x" * 200])

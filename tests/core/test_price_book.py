@@ -22,10 +22,11 @@ from tests.wire_tools import CATALOGUE
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 COUNTED = Usage(tokens_in=1000, tokens_out=500)
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "deepseek/new", "name": "New", "price_in": "0.6", "price_out": "1.8"},
     {"id": "some/router", "name": "Router"},
     {"id": "a/fee", "name": "Fee", "price_in": "0.6", "price_out": "1.8", "price_request": "0.005"},
+    {"id": "a/tier", "name": "T", "price_in": "1", "price_out": "2", "tiers": [[2000, "3", "4"]]},
     {"id": "perplexity/sonar", "name": "Sonar", "price_in": "1", "price_out": "1"},
 ]
 
@@ -57,6 +58,14 @@ def test_what_a_request_costs_is_added_to_its_tokens(any_db: Database, key_id: U
     )
     whose = agree(any_db, key_id, multiplier_ppm=500_000)
     assert getattr(cost(any_db, key_id, model="a/fee", company_id=whose), "cost_pico", None) == 3_250_000_000
+
+
+@pytest.mark.parametrize(("tokens_in", "cost_pico"), [(1999, 2_999_000_000), (2000, 8_000_000_000)])
+def test_a_long_question_has_the_price_of_long_ones(
+    any_db: Database, key_id: UUID, tokens_in: int, cost_pico: int
+) -> None:
+    found = cost(any_db, key_id, model="a/tier", usage=Usage(tokens_in=tokens_in, tokens_out=500))
+    assert getattr(found, "cost_pico", None) == cost_pico
 
 
 @pytest.mark.parametrize("model", ["perplexity/sonar", "openai/gpt-4o-search-preview", "deepseek/new:online"])

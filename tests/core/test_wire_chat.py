@@ -159,6 +159,26 @@ def test_details_of_usage_are_read_and_odd_counts_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("provider_id", "usage", "counted"),
+    [
+        (
+            "gemini",
+            {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 105},
+            Usage(9, 96, tokens_reasoning=93),
+        ),
+        ("gemini", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}, Usage(9, 3)),
+        ("gemini", {"prompt_tokens": 9, "completion_tokens": 3}, Usage(9, 3)),
+        ("gemini", {"prompt_tokens": 9, "total_tokens": 105}, Usage(9)),
+        ("openai", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 105}, Usage(9, 3)),
+    ],
+)
+def test_thoughts_that_only_the_total_counts_are_part_of_what_came_out(
+    provider_id: str, usage: dict[str, object], counted: Usage
+) -> None:
+    assert ask(stream_of(sse(chunk("a", usage=usage))), call_of(provider_id))[1].usage == counted
+
+
+@pytest.mark.parametrize(
     ("usage", "cost"),
     [
         ({"cost": 0.00012}, "0.00012"),
@@ -295,6 +315,26 @@ def test_an_error_in_the_middle_of_an_answer_is_raised_after_its_text(
     with pytest.raises(kind):
         asyncio.run(run())
     assert got == [Delta("a")]
+
+
+@pytest.mark.parametrize("said", [{"object": "error", "message": "Oops"}, {"detail": "Oops"}])
+def test_an_error_that_is_not_called_one_in_a_chunk_is_one(said: dict[str, object]) -> None:
+    assert refused(stream_of(sse(chunk("a"), said)), "mistral").words == "Oops"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("m is overloaded", "Chutes: m is overloaded"),
+        ('{"error": {"message": "m is overloaded", "code": "busy"}}', "Chutes: m is overloaded"),
+        ("[5", "Chutes: [5"),
+        ("", "Chutes: Provider returned error"),
+    ],
+)
+def test_what_stood_behind_a_router_is_said_in_its_own_words(raw: str, words: str) -> None:
+    said = error(code=429, message="Provider returned error", metadata={"raw": raw, "provider_name": "Chutes"})
+    failure = refused(httpx.Response(429, json=said), "openrouter")
+    assert (type(failure), failure.words) == (RateLimitedError, words)
 
 
 def test_an_event_named_error_is_an_error_whatever_is_in_it() -> None:

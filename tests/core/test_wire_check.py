@@ -25,7 +25,7 @@ def check(provider_id: str, answer: Answer, *, auth: httpx.Auth | None = None, r
     """Tests a key with a provider whose check answers so; whatever else is asked fails with status `rest`."""
     provider = CATALOGUE.get(provider_id)
     router = respx.Router(assert_all_called=False)
-    url = httpx.URL(f"{provider.base_url}/").join(provider.check_path)
+    url = httpx.URL(f"{provider.base_url}/").join(provider.key_test_path)
     route = router.route(method="POST" if provider.check == "one_token" else "GET", url=url)
     if isinstance(answer, httpx.Response):
         route.mock(return_value=answer)
@@ -91,15 +91,18 @@ def error(**fields: object) -> dict[str, object]:
         ("openai", 401, error(message="Incorrect API key provided", code="invalid_api_key")),
         ("gemini", 400, error(code=400, message="API key not valid.", details=[{"reason": "API_KEY_INVALID"}])),
         ("mistral", 401, {"detail": "Unauthorized"}),
+        ("mistral", 401, {"detail": "Invalid API Key"}),
         ("groq", 401, error(message="Invalid API Key", code="invalid_api_key")),
         ("together", 401, error(message="Invalid API key provided", code="invalid_api_key")),
         ("openrouter", 401, error(code=401, message="User not found.")),
+        ("openrouter", 401, error(code=401, message="No cookie auth credentials found")),
         (
             "anthropic",
             401,
             {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}},
         ),
         ("nvidia", 403, {"status": 403, "title": "Forbidden", "detail": "Authorization failed"}),
+        ("nvidia", 401, {"status": 401, "title": "Unauthorized", "detail": "Authentication failed"}),
         ("local", 401, error(code=401, message="Invalid API Key", type="authentication_error")),
     ],
 )

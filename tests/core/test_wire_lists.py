@@ -163,6 +163,59 @@ def test_prices_are_in_usd_for_a_million_tokens_and_a_router_has_none() -> None:
     assert (t.price_in, t.price_out, t.context) == (Decimal("0.18"), Decimal("0.59"), 4096)
 
 
+def test_prices_of_long_questions_are_read_where_a_list_has_them() -> None:
+    pricing = {
+        "prompt": "0.00000125",
+        "completion": "0.00001",
+        "overrides": [
+            {"min_prompt_tokens": 200_000, "prompt": "0.0000025", "completion": "0.000015"},
+            {"min_prompt_tokens": 100_000, "prompt": "0.000002"},
+            {"hours": [0, 6], "prompt": "0.0000001"},
+        ],
+    }
+    row = {"id": "a", "architecture": {"output_modalities": ["text"]}, "pricing": pricing}
+    (a,) = models("openrouter", httpx.Response(200, json={"data": [row]}))
+    assert [a.prices_at(tokens) for tokens in (99_999, 100_000, 199_999, 200_000)] == [
+        (Decimal("1.25"), Decimal(10)),
+        (Decimal(2), Decimal(10)),
+        (Decimal(2), Decimal(10)),
+        (Decimal("2.5"), Decimal(15)),
+    ]
+    assert ModelInfo.from_json(a.to_json()) == a
+
+
+@pytest.mark.parametrize(
+    "override", [{"min_prompt_tokens": 5, "prompt": "-1"}, {"min_prompt_tokens": "5"}, {"min_prompt_tokens": True}]
+)
+def test_a_price_of_long_questions_that_cannot_be_read_leaves_no_price_at_all(override: dict[str, object]) -> None:
+    pricing = {"prompt": "0.00000125", "completion": "0.00001", "overrides": [override]}
+    row = {"id": "a", "architecture": {"output_modalities": ["text"]}, "pricing": pricing}
+    (a,) = models("openrouter", httpx.Response(200, json={"data": [row]}))
+    assert (a.price_in, a.price_out, a.tiers) == (None, None, ())
+
+
+def test_the_name_that_a_customer_gave_a_model_does_not_hide_it() -> None:
+    rows = [{"id": one} for one in ("ft:gpt-6-luna:olive-bank::x", "ft:gpt-6-luna-tts:acme::y", "gpt-6-live")]
+    assert ids("openai", {"data": rows}) == ["ft:gpt-6-luna:olive-bank::x"]
+
+
+def test_a_page_is_asked_for_whether_or_not_the_path_has_a_query() -> None:
+    provider = CATALOGUE.get("groq").model_copy(update={"models_pages": "after_id", "models_path": "models"})
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.decode())
+        more = {"has_more": True, "last_id": "a"} if len(asked) == 1 else {"has_more": False}
+        return httpx.Response(200, json={"data": [{"id": f"m{len(asked)}"}], **more})
+
+    async def run() -> int:
+        async with make_http_client(transport=httpx.MockTransport(handle)) as http:
+            return len(await Wire(http).models(provider, base_url=provider.base_url, auth=key_auth(provider)))
+
+    assert asyncio.run(run()) == 2
+    assert asked == ["/openai/v1/models", "/openai/v1/models?after_id=a"]
+
+
 @pytest.mark.parametrize(
     ("request_price", "known"),
     [

@@ -1,5 +1,5 @@
 """Google Gemini: two paths with a header each and never both, 400 for a wrong key, errors in an array, unknown fields
-refused, and usage that grows in every chunk."""
+refused, and usage that grows in every chunk and counts thoughts in its total alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.providers.answers import Answer, Request, chunk, said, tokens
 from tests.providers.behaviour import MODEL, TEXT, Behaviour
 
 Reason = str | None
+THOUGHT = 8
 
 
 class Gemini(Behaviour):
@@ -45,8 +46,9 @@ class Gemini(Behaviour):
         return {"name": f"models/{name}", "displayName": name.title(), **limits, "supportedGenerationMethods": methods}
 
     def chunks(self) -> tuple[object, ...]:
-        texts = [chunk(one, model=MODEL, usage=tokens(9, 3 * n)) for n, one in enumerate(TEXT, start=1)]
-        return (*texts, chunk(finish="stop", model=MODEL, usage=tokens()))
+        texts = [chunk(one, model=MODEL, usage=tokens(9, 2 * n)) for n, one in enumerate(TEXT, start=1)]
+        thought = tokens(9, 4) | {"total_tokens": 9 + 4 + THOUGHT}
+        return (*texts, chunk(finish="stop", model=MODEL, usage=thought))
 
     def chat(self, request: Request) -> Answer:
         whole = super().chat(request)

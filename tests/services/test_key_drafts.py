@@ -109,25 +109,26 @@ def test_a_key_that_was_never_tested_is_saved_only_when_that_is_asked_for(world:
     assert (view.verdict, view.status) == (None, "untested")
 
 
-@pytest.mark.parametrize("trouble", [500, 503, "no network"])
-def test_a_provider_that_is_down_leaves_the_choice_to_save_untested(world: KeyWorld, trouble: int | str) -> None:
+@pytest.mark.parametrize("trouble", [429, 500, 503, "no network"])
+def test_a_provider_that_is_busy_or_down_leaves_the_choice_to_save_untested(
+    world: KeyWorld, trouble: int | str
+) -> None:
     if isinstance(trouble, int):
         world.openai_says(trouble)
     else:
         world.router.get("https://api.openai.com/v1/models").mock(side_effect=httpx.ConnectError)
     draft_id, finding = world.test_pasted(fresh_key())
 
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match="save it untested"):
         world.keys.save_draft(world.ada, draft_id)
 
-    assert finding.verdict == "unreachable"
-    assert world.keys.save_draft(world.ada, draft_id, untested=True).verdict == "unreachable"
+    assert finding.verdict == ("rate_limited" if trouble == 429 else "unreachable")
+    assert world.keys.save_draft(world.ada, draft_id, untested=True).verdict == finding.verdict
 
 
 @pytest.mark.parametrize(
     ("status", "error", "verdict"),
     [
-        (429, {"message": "Rate limit reached", "code": "rate_limit_exceeded"}, "rate_limited"),
         (429, {"message": "You exceeded your current quota", "code": "insufficient_quota"}, "no_credit"),
         (403, {"message": "Missing scopes: api.model.read"}, "limited"),
     ],

@@ -159,6 +159,8 @@ class AnswerReader:
         self._model = chunk.get("model") or self._model
         choices = chunk.get("choices")
         if not choices or type(choices) is not list:
+            if choices is None and (chunk.get("object") == "error" or "detail" in chunk):
+                self._raise_error({"error": chunk}, failed=True)
             return None
         choice = choices[0] if len(choices) == 1 else first_choice(choices)
         if type(choice) is not dict:

@@ -67,13 +67,13 @@ async def check_key(http: httpx.AsyncClient, provider: Provider, *, base_url: st
 
 
 async def _get(http: httpx.AsyncClient, provider: Provider, base_url: str, auth: httpx.Auth) -> _Seen:
-    proof = f"GET {_shown(provider.check_path)}"
+    proof = f"GET {_shown(provider.key_test_path)}"
     try:
         reply = await fetch(
             http,
             provider,
             method="GET",
-            url=address(base_url, provider.check_path),
+            url=address(base_url, provider.key_test_path),
             auth=auth,
             seconds=provider.check_timeout,
             auth_name=provider.native_auth,
@@ -90,13 +90,13 @@ async def _one_token(http: httpx.AsyncClient, provider: Provider, base_url: str,
     """Asks model after model: accounts differ in what they are granted, and a busy model may hang."""
     best: _Seen | None = None
     for model in provider.check_models:
-        proof = f"POST {_shown(provider.check_path)}"
+        proof = f"POST {_shown(provider.key_test_path)}"
         try:
             reply = await fetch(
                 http,
                 provider,
                 method="POST",
-                url=address(base_url, provider.check_path),
+                url=address(base_url, provider.key_test_path),
                 auth=auth,
                 seconds=provider.check_timeout,
                 body=one_token_body(provider, model),
@@ -132,7 +132,7 @@ def _listed(provider: Provider, parsed: Any, proof: str, reply: Reply) -> _Seen 
     rows = rows_of(provider, parsed)
     if rows is None:
         return None
-    whole = provider.check_path == provider.models_path and provider.models_pages == "none"
+    whole = provider.key_test_path == provider.models_path and provider.models_pages == "none"
     models = chat_models(provider, rows, secrets=reply.secrets) if whole else None
     return _accepted(provider, proof, reply, models=models)
 

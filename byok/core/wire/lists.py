@@ -9,17 +9,16 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from byok.core.provider import Provider
 from byok.core.wire.http import address, fetch
+from byok.core.wire.list_prices import read_prices
 from byok.core.wire.refusals import parse_json, read_refusal, request_id_of, to_error
 from byok.core.wire.scrub import holds
 from byok.core.wire.shapes import ModelInfo
-from byok.core.wire.usage import amount
 from byok.ground.errors import BadAnswerError
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ LIST_SECONDS = 20.0
 LONGEST_TOKEN = 2_000
 MOST_PAGES = 20
 Row = Mapping[str, Any]
-Prices = tuple[Decimal | None, Decimal | None, Decimal | None]
-"""For a million tokens in, for as many out, and for each request."""
-NO_PRICES: Prices = (None, None, None)
 
 
 async def fetch_models(
@@ -101,10 +97,15 @@ def chat_models(provider: Provider, rows: list[Row], *, secrets: tuple[str, ...]
         model = _read_row(provider, row)
         if model is None or model.id in found or not chats(row) or holds(f"{model.id} {model.name}", secrets):
             continue
-        if provider.chat_deny and re.search(provider.chat_deny, model.id, re.IGNORECASE):
+        if provider.chat_deny and re.search(provider.chat_deny, _base(model.id), re.IGNORECASE):
             continue
         found[model.id] = model
     return tuple(found.values())
+
+
+def _base(model_id: str) -> str:
+    """The model that a customer's own was made of, as in `ft:BASE:company:name:1`; else the model itself."""
+    return model_id.split(":")[1] if model_id.startswith("ft:") else model_id
 
 
 def _read_row(provider: Provider, row: Row) -> ModelInfo | None:
@@ -116,15 +117,16 @@ def _read_row(provider: Provider, row: Row) -> ModelInfo | None:
         return None
     name = row.get(provider.model_name) if provider.model_name else None
     context = row.get(provider.model_context) if provider.model_context else None
-    price_in, price_out, price_request = _PRICES[provider.model_prices](row.get("pricing"))
+    prices = read_prices(provider, row.get("pricing"))
     return ModelInfo(
         id=model_id,
         name=" ".join(name.split())[:200] or model_id if isinstance(name, str) and name.isprintable() else model_id,
         context=context if isinstance(context, int) and not isinstance(context, bool) and context > 0 else None,
-        price_in=price_in,
-        price_out=price_out,
+        price_in=prices.price_in,
+        price_out=prices.price_out,
         retires=_day(row.get(provider.model_retires)) if provider.model_retires else None,
-        price_request=price_request,
+        price_request=prices.request,
+        tiers=prices.tiers,
     )
 
 
@@ -137,25 +139,6 @@ def _day(value: object) -> date | None:
     except (ValueError, OverflowError, OSError):
         return None
     return None
-
-
-def _per_million(pricing: object) -> Prices:
-    if not isinstance(pricing, dict):
-        return NO_PRICES
-    price_in, price_out = amount(pricing.get("input")), amount(pricing.get("output"))
-    if not price_in and not price_out:
-        return NO_PRICES  # such a model wants an endpoint of its own, which is paid by the hour
-    return price_in, price_out, None
-
-
-def _per_token(pricing: object) -> Prices:
-    if not isinstance(pricing, dict):
-        return NO_PRICES
-    both = (amount(pricing.get("prompt")), amount(pricing.get("completion")))
-    price_in, price_out = (None if one is None else (one * 1_000_000).normalize() for one in both)
-    request = amount(pricing.get("request", 0))
-    # Of what costs more than can be read, the rest is no price.
-    return NO_PRICES if request is None else (price_in, price_out, request or None)
 
 
 def _after_id(path: str, parsed: Any) -> str | None:
@@ -172,7 +155,7 @@ def _page_token(path: str, parsed: Any) -> str | None:
 def _following(path: str, name: str, token: str) -> str:
     """The next page's path; the first one's again where the token could not be sent: that list has no end."""
     sendable = token.isprintable() and len(token) <= LONGEST_TOKEN
-    return f"{path}&{name}={quote(token, safe='')}" if sendable else path
+    return f"{path}{'&' if '?' in path else '?'}{name}={quote(token, safe='')}" if sendable else path
 
 
 def _lists(row: Row, outer: str, inner: str) -> list[Any]:
@@ -193,9 +176,6 @@ def _generates_content(row: Row) -> bool:
 
 _PAGES: Mapping[str, Callable[[str, Any], str | None]] = MappingProxyType(
     {"none": lambda _path, _parsed: None, "after_id": _after_id, "page_token": _page_token}
-)
-_PRICES: Mapping[str, Callable[[object], Prices]] = MappingProxyType(
-    {"none": lambda _pricing: NO_PRICES, "per_token": _per_token, "per_million": _per_million}
 )
 _CHATS: Mapping[str, Callable[[Row], bool]] = MappingProxyType(
     {

@@ -30,7 +30,9 @@ from byok.ground.errors import (
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-generation-id", "nvcf-reqid", "mistral-correlation-id")
 _PLACES = ("code", "type", "status", "reason", "title", "error_type")
-_TEXTS = ("message", "detail", "msg", "error", "title")
+_TEXTS = ("message", "detail", "msg", "error", "title", "raw")
+# OpenRouter's words for what another said, which stands in `raw`.
+_PASSED_ON = re.compile(r"provider returned error\.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,12 @@ def _refusal(
     headers: Mapping[str, str],
     secrets: tuple[str, ...],
 ) -> Refusal:
-    text = next((value for wanted in _TEXTS for name, value in found if name == wanted), "")
+    texts = [value for wanted in _TEXTS for name, value in found if name == wanted]
+    text = next(iter(texts), "")
+    if _PASSED_ON.fullmatch(text):
+        text = next((one for one in texts if not _PASSED_ON.fullmatch(one)), text)
+        whose = next((value for name, value in found if name == "provider_name"), "")
+        text = f"{whose}: {text}" if whose else text
     return Refusal(
         status=status,
         words=scrub(text, secrets=secrets),
@@ -191,7 +198,10 @@ def _fields(value: Any, *, name: str = "", depth: int = 0) -> Iterator[tuple[str
     if depth > 6:
         return
     if isinstance(value, str):
-        if value and name in {*_PLACES, *_TEXTS, "param", "request_id"}:
+        inner = parse_json(value.encode()) if name == "raw" and value[:1] in ("{", "[") else None
+        if inner is not None:
+            yield from _fields(inner, name="message", depth=depth + 1)
+        elif value and name in {*_PLACES, *_TEXTS, "param", "request_id", "provider_name"}:
             yield name, value
     elif isinstance(value, bool):
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from byok.core.provider import Provider
 
@@ -70,11 +70,20 @@ class Ended:
     usage: Usage | None
 
 
+class Tier(NamedTuple):
+    """What all tokens of a request cost from so many tokens in: USD for a million of them."""
+
+    from_tokens: int
+    price_in: Decimal
+    price_out: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A chat model of a provider's list. `context` in tokens, prices in USD for a million tokens.
 
-    `price_request`: what each request costs beside its tokens, in USD; None where that is nothing.
+    `price_request`: what each request costs beside its tokens, in USD; None where that is nothing. `tiers`: what holds
+    instead for long questions, the shortest first.
     """
 
     id: str
@@ -84,6 +93,12 @@ class ModelInfo:
     price_out: Decimal | None = None
     retires: date | None = None
     price_request: Decimal | None = None
+    tiers: tuple[Tier, ...] = ()
+
+    def prices_at(self, tokens_in: int) -> tuple[Decimal | None, Decimal | None]:
+        """What a million tokens in and out cost in a request with so many in; None where that is not known."""
+        tier = next((one for one in reversed(self.tiers) if tokens_in >= one.from_tokens), None)
+        return (self.price_in, self.price_out) if tier is None else (tier.price_in, tier.price_out)
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for JSON; what is unknown is left out."""
@@ -95,6 +110,7 @@ class ModelInfo:
             "price_out": None if self.price_out is None else str(self.price_out),
             "retires": None if self.retires is None else self.retires.isoformat(),
             "price_request": None if self.price_request is None else str(self.price_request),
+            "tiers": [[tier.from_tokens, str(tier.price_in), str(tier.price_out)] for tier in self.tiers] or None,
         }
         return {name: value for name, value in row.items() if value is not None}
 
@@ -102,7 +118,7 @@ class ModelInfo:
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The opposite of `to_json`."""
         price_in, price_out, price_request = row.get("price_in"), row.get("price_out"), row.get("price_request")
-        retires = row.get("retires")
+        retires, tiers = row.get("retires"), row.get("tiers", ())
         return cls(
             id=row["id"],
             name=row["name"],
@@ -111,6 +127,7 @@ class ModelInfo:
             price_out=None if price_out is None else Decimal(price_out),
             retires=None if retires is None else date.fromisoformat(retires),
             price_request=None if price_request is None else Decimal(price_request),
+            tiers=tuple(Tier(least, Decimal(dear_in), Decimal(dear_out)) for least, dear_in, dear_out in tiers),
         )
 
 

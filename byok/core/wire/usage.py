@@ -23,11 +23,15 @@ def find_usage(provider: Provider, chunk: Mapping[str, Any]) -> Mapping[str, Any
 
 def read_usage(provider: Provider, found: Mapping[str, Any]) -> Usage | None:
     """Tokens and cost; None where nothing in it can be read."""
+    tokens_in, tokens_out = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
+    reasoning = _count(_inside(found, "completion_tokens_details", "reasoning_tokens"))
+    if provider.tokens_out_at == "rest_of_total":
+        tokens_out, reasoning = _with_thoughts(tokens_in, tokens_out, reasoning, _count(found.get("total_tokens")))
     usage = Usage(
-        tokens_in=_count(found.get("prompt_tokens")),
-        tokens_out=_count(found.get("completion_tokens")),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
         tokens_cached=_count(_inside(found, "prompt_tokens_details", "cached_tokens")),
-        tokens_reasoning=_count(_inside(found, "completion_tokens_details", "reasoning_tokens")),
+        tokens_reasoning=reasoning,
         tokens_cache_write=_count(_inside(found, "prompt_tokens_details", "cache_write_tokens")),
         cost=_spent(found) if provider.cost_at == "usage_or_upstream" else None,
     )
@@ -43,6 +47,16 @@ def amount(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return sum_ if sum_.is_finite() and 0 <= sum_ < 10**9 else None
+
+
+def _with_thoughts(
+    tokens_in: int | None, tokens_out: int | None, reasoning: int | None, total: int | None
+) -> tuple[int | None, int | None]:
+    """What came out, thoughts and all, and how much of it was thought, where only the total counts the thoughts."""
+    if tokens_in is None or tokens_out is None or total is None or total <= tokens_in + tokens_out:
+        return tokens_out, reasoning
+    thought = total - tokens_in - tokens_out
+    return total - tokens_in, thought if reasoning is None else reasoning
 
 
 def _spent(found: Mapping[str, Any]) -> Decimal | None:
