@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from byok.account_services import AccountServices
 from byok.audit_services import AuditServices
+from byok.core.vault import check_platform_keys
 from byok.ground import schema
 from byok.ground.clock import Clock, utc_now
 from byok.ground.home import make_home
@@ -75,6 +76,7 @@ class Workbench(AccountServices, UsageServices, VaultServices, AuditServices):
 
     def _start(self) -> None:
         _ = self.catalogue, self.plans  # a mistake in a data file is said before anything is made
+        check_platform_keys(self.settings.platform_keys)
         make_home(self.settings)
         _ = self.vault
         schema.upgrade(self.db)

@@ -90,6 +90,13 @@ def test_closing_twice_is_harmless_and_leaves_no_thread(tmp_path: Path) -> None:
     assert [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()] == []
 
 
+def test_a_platform_key_that_cannot_be_sent_stops_the_start_and_its_variable_is_named(tmp_path: Path) -> None:
+    settings = _settings(tmp_path).model_copy(update={"platform_keys": {"groq": SecretStr("bad key with spaces")}})
+    with pytest.raises(SettingsError, match="BYOK_PLATFORM_KEY_GROQ cannot be used") as caught:
+        Workbench.open(settings)
+    assert "spaces" not in str(caught.value)
+
+
 def test_a_start_that_fails_says_why_and_holds_nothing(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     file = f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}"

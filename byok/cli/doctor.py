@@ -14,13 +14,13 @@ from byok.cli.output import echo_json, echo_line
 from byok.core.catalogue import Catalogue
 from byok.core.master_keys import load_master_keys
 from byok.core.plans import Plans
-from byok.core.vault import Vault
+from byok.core.vault import Vault, check_platform_keys
 from byok.ground import schema
 from byok.ground.clock import utc_now
 from byok.ground.db import Database
 from byok.ground.errors import ByokError
 from byok.ground.home import closed_to_others, database_files, make_home
-from byok.ground.settings import Settings
+from byok.ground.settings import PLATFORM_KEY, Settings
 from byok.process import Workbench
 from byok.services.master_key_checks import MasterKeyChecks
 
@@ -61,10 +61,14 @@ def _checks() -> Iterator[Result]:
         _try("providers", lambda: f"{len(Catalogue.load(overlay=settings.providers).all())} in the catalogue"),
         _try("plans", lambda: ", ".join(plan.name for plan in Plans.load().all())),
         _try("master keys", lambda: _master_keys(settings)),
+        _try("platform keys", lambda: _platform_keys(settings)),
     ]
     yield from before
     if any(result.state == "fail" for result in before):
         return
+    unknown = _unknown_platform_keys(settings)
+    if unknown:
+        yield Result("platform keys", "warn", f"the catalogue has no such provider: {', '.join(unknown)}")
     wrong = _wrong_master_key(settings)
     if wrong is not None:
         yield wrong
@@ -95,6 +99,17 @@ def _master_keys(settings: Settings) -> str:
     keys = load_master_keys(settings)
     where = "BYOK_MASTER_KEYS" if settings.master_keys else str(settings.home / "master.keys")
     return f"{len(keys.ids())} in {where}; {keys.first_id} seals"
+
+
+def _platform_keys(settings: Settings) -> str:
+    check_platform_keys(settings.platform_keys)
+    return f"{len(settings.platform_keys)} set"
+
+
+def _unknown_platform_keys(settings: Settings) -> list[str]:
+    """The variables whose name is no provider's, e.g. a misspelt one."""
+    known = {provider.id.replace("-", "_") for provider in Catalogue.load(overlay=settings.providers).all()}
+    return [f"{PLATFORM_KEY}{name.upper()}" for name in settings.platform_keys if name.replace("-", "_") not in known]
 
 
 def _wrong_master_key(settings: Settings) -> Result | None:

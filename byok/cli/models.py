@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
 
 from byok.cli.opened import company_option, json_option, workbench
 from byok.cli.output import echo_json, echo_line, echo_table
+from byok.core.prices import plain
 from byok.services.model_choices import ModelChoice
 
 
@@ -37,8 +39,8 @@ def models(slug: str, as_json: bool) -> None:
         echo_line(f"byok: {note}", err=True)
 
 
-def _price(value: object) -> str:
-    return "" if value is None else str(value)
+def _price(value: Decimal | None) -> str:
+    return "" if value is None else plain(value)
 
 
 def _json(choice: ModelChoice) -> dict[str, Any]:
@@ -51,8 +53,8 @@ def _json(choice: ModelChoice) -> dict[str, Any]:
         "key_label": choice.key_label,
         "key_hint": choice.key_hint,
         "context": choice.context,
-        "price_in": None if choice.price_in is None else str(choice.price_in),
-        "price_out": None if choice.price_out is None else str(choice.price_out),
-        "price_request": None if choice.price_request is None else str(choice.price_request),
+        "price_in": None if choice.price_in is None else plain(choice.price_in),
+        "price_out": None if choice.price_out is None else plain(choice.price_out),
+        "price_request": None if choice.price_request is None else plain(choice.price_request),
         "state": choice.state,
     }

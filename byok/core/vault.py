@@ -6,6 +6,7 @@ Refuses to give a key back to anyone: what leaves it is sealed, a fingerprint, a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -19,8 +20,9 @@ from byok.core.key_auth import AUTH_HEADERS, KeyAuth
 from byok.core.master_keys import MasterKeys
 from byok.core.sealing import Place, Sealed, SealedLike
 from byok.ground.errors import InvalidInputError, KeyUnreadableError, SettingsError
+from byok.ground.settings import PLATFORM_KEY
 
-__all__ = ["AUTH_HEADERS", "Place", "Sealed", "SealedLike", "Vault", "clean_key", "hint"]
+__all__ = ["AUTH_HEADERS", "Place", "Sealed", "SealedLike", "Vault", "check_platform_keys", "clean_key", "hint"]
 
 SHORTEST, LONGEST = 8, 512
 # What a copy from a web page brings along and `str.strip` leaves: zero-width characters and a byte order mark.
@@ -49,6 +51,22 @@ def clean_key(pasted: str) -> SecretStr:
     if problem:
         raise InvalidInputError(problem, field="key", next_step="Copy it again from the provider's page.")
     return SecretStr(key)
+
+
+def check_platform_keys(keys: Mapping[str, SecretStr]) -> None:
+    """Looks at the platform's own keys, by provider as their variables name them.
+
+    Raises:
+        SettingsError: one could not be sent in a header; the message names its variable.
+    """
+    for provider_id, secret in keys.items():
+        try:
+            clean_key(secret.get_secret_value())
+        except InvalidInputError as error:
+            name = f"{PLATFORM_KEY}{provider_id.upper()}"
+            raise SettingsError(
+                f"{name} cannot be used. {error.message}", next_step=f"Correct {name} and start again."
+            ) from None
 
 
 def hint(secret: SecretStr) -> str:

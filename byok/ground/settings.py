@@ -57,6 +57,10 @@ class Settings(BaseModel):
                 f"{name} cannot be used: {first['msg']}.", next_step=f"Correct {name} and start again."
             ) from None
 
+    def platform_key(self, provider_id: str) -> SecretStr | None:
+        """The platform's own key for a provider; a hyphen of its id is `_` in a variable's name."""
+        return self.platform_keys.get(provider_id) or self.platform_keys.get(provider_id.replace("-", "_"))
+
     @property
     def embedded(self) -> bool:
         """Whether the database is the built-in SQLite file in `home`."""

@@ -134,7 +134,7 @@ class Routes:
                 next_step=f"It is part of: {others}. Choose another model." if others else "",
             )
         if provider.launch == "none":
-            if provider.id not in self._settings.platform_keys:
+            if self._settings.platform_key(provider.id) is None:
                 raise ModelGoneError(f"The platform has no key for {provider.name}, so {name.model} is not offered.")
         elif not self._local.installed:
             raise ModelGoneError(self._local.missing)
@@ -166,4 +166,7 @@ class Routes:
         return key
 
     def _platform_key(self, provider: Provider) -> SecretStr:
-        return self._local.key if provider.launch != "none" else self._settings.platform_keys[provider.id]
+        key = self._local.key if provider.launch != "none" else self._settings.platform_key(provider.id)
+        if key is None:
+            raise ModelGoneError(f"The platform has no key for {provider.name}.")
+        return key

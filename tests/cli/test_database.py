@@ -189,6 +189,22 @@ def test_the_doctor_names_a_mistake_in_the_catalogue(byok: Byok, home: Path, mon
     assert "mine.toml: [mine]" in done.out
 
 
+def test_the_doctor_names_a_platform_key_of_no_provider(byok: Byok, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_PLATFORM_KEY_GRQO", "x" * 20)
+    done = byok("doctor")
+    assert done.status == 0
+    assert "warn  platform keys   the catalogue has no such provider: BYOK_PLATFORM_KEY_GRQO" in done.out
+
+
+def test_the_doctor_names_a_platform_key_that_cannot_be_sent(
+    byok: Byok, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BYOK_PLATFORM_KEY_GROQ", "two words")
+    done = byok("doctor")
+    assert done.status == 1
+    assert "fail  platform keys   BYOK_PLATFORM_KEY_GROQ cannot be used." in done.out
+
+
 def test_the_doctor_names_keys_that_must_be_entered_again(byok: Byok, acme: str, home: Path) -> None:
     (old,) = _ids(home)
     _lose_the_old_one(byok, home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,16 @@ def test_models_of_own_keys_are_listed_by_the_name_that_chat_takes(byok: Byok, a
         ("byok:loop/small", "Main")
     }
     assert "byok:loop/small" in byok("models", "--company", acme).out
+
+
+def test_prices_are_listed_as_people_write_them(byok: Byok, acme: str, home: Path) -> None:
+    byok("models", "--company", acme)
+    priced = json.dumps([{"id": "small", "name": "Small", "price_in": "1E+1", "price_out": "0.50"}])
+    with closing(sqlite3.connect(home / "byok.sqlite3")) as database, database:
+        database.execute("UPDATE model_menu SET models = ?", [priced])
+    (row,) = [row for row in byok("models", "--company", acme, "--json").json if row["source"] == "byok"]
+    assert (row["price_in"], row["price_out"]) == ("10", "0.5")
+    assert "E+" not in byok("models", "--company", acme).out
 
 
 def test_the_models_of_a_key_can_be_chosen_until_it_is_deleted(byok: Byok, acme: str) -> None:

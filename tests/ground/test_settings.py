@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from byok.ground.errors import SettingsError
 from byok.ground.settings import ROOT, Settings
@@ -89,6 +90,14 @@ def test_platform_keys_are_found_by_provider_and_stripped(monkeypatch: pytest.Mo
     monkeypatch.setenv("BYOK_PLATFORM_KEY_MISTRAL", " ")
     keys = Settings.load().platform_keys
     assert {provider: key.get_secret_value() for provider, key in keys.items()} == {"openai": SECRET}
+
+
+def test_a_hyphen_of_a_providers_id_is_an_underscore_in_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_PLATFORM_KEY_ACME_AI", SECRET)
+    settings = Settings.load()
+    assert settings.platform_key("acme-ai") == SecretStr(SECRET)
+    assert settings.platform_key("acme_ai") == SecretStr(SECRET)
+    assert settings.platform_key("acme") is None
 
 
 def test_a_value_that_cannot_be_used_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
