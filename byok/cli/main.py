@@ -47,8 +47,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name in HURRIED:
+            # httpx's own command line imports rich and pygments, a tenth of the start: here it is not to be found.
+            sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
             ctx.obj = read_trust()  # before the imports, so that both go on at once
-            _import_httpx()
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
@@ -56,15 +57,6 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):  # without importing them all
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-def _import_httpx() -> None:
-    """As where its extras are missing: else its own command line imports rich and pygments, a tenth of the start."""
-    unused = "httpx._main"
-    sys.modules.setdefault(unused, None)  # type: ignore[arg-type]  # Python's word for "cannot be imported"
-    importlib.import_module("httpx")
-    if sys.modules[unused] is None:
-        del sys.modules[unused]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -84,6 +84,7 @@ def test_no_text_calls_home_from_where_it_is_read(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_collector_hears_each_of_them_from_a_page_that_takes_no_care(browser: Browser) -> None:
     careless = MarkdownIt("commonmark", {"html": True}).enable("table")
     unheard = []
