@@ -192,8 +192,9 @@ class Booking:
             if hold is not None:
                 holds = Holds(connection, company_id=grant.company.id, price=self._price, at=self.at)
                 holds.check(route, hold, question, column, memory)
-        before = memory.turns.get(needs) if needs else None
-        if needs and not (before and before.text):
+        if question.turn_id not in memory.turns:
+            raise NotSentError("Not sent. The conversation was deleted.")
+        if needs and not memory.turns[needs].text:
             raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
         call = ready(route, _messages(column.system_prompt, memory, question), column.parameters)
         return call if isinstance(call, ChatCall) else call()

@@ -23,7 +23,7 @@ from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import Asked
 from byok.services.messages import Ask, Message
 from tests.fake_provider import Exchange, Script, answer, fake_provider, held, refuse
-from tests.run_world import BYOK, PLAN, Author, Process, rows, until
+from tests.run_world import BYOK, PLAN, Author, Process, process, rows, until
 from tests.services.talk_world import KEY_ID, TalkWorld, column, echo, talk_world
 
 ONE_PLACE = {"at_once": 1}
@@ -187,6 +187,23 @@ def test_a_conversation_that_is_deleted_meanwhile_is_not_asked_on(any_waits: Que
         ("complete", True),
         ("stopped", False),
     ]
+
+
+def test_a_conversation_that_another_process_deletes_is_not_asked_on_before_that_is_seen_here(any_db: Database) -> None:
+    # Only a checkpoint sees that rows are gone, and there is none in this test's time.
+    with talk_world(any_db, tick=60) as one, process(any_db) as other:
+        gate = threading.Event()
+        one.fake.script = held(gate)
+        asked = one.talk.send(one.ada, Message([Ask("Hi", repeats=2)], [column()]))
+        first, second = (one.process.runner.live(answer_id) for answer_id in asked.answer_ids)
+        until(lambda: first and first.text and second and second.snapshot().note)
+        one.talk_of(other).delete(one.ada, asked.conversation_id)
+        gate.set()
+        assert second is not None
+        assert second.wait_end(timeout=10)
+        assert (second.state, second.snapshot().error) == ("failed", "Not sent. The conversation was deleted.")
+        assert len(one.fake.requests) == 1
+        assert sorted(attempt["status"] for attempt in rows(any_db, "attempt")) == ["complete", "stopped"]
 
 
 def test_a_question_without_a_conversation_waits_by_the_same_rules(db: Database) -> None:
