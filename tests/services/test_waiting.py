@@ -67,6 +67,14 @@ def held_first(gate: threading.Event) -> Script:
     return script
 
 
+def silent_until(gate: threading.Event) -> Script:
+    def script(exchange: Exchange) -> None:
+        exchange.wait(gate)
+        echo(exchange)
+
+    return script
+
+
 @pytest.fixture
 def waits(db: Database) -> Iterator[Queue]:
     with queue(db) as made:
@@ -104,6 +112,32 @@ def test_an_answer_that_waits_shows_its_place_until_its_turn_comes(waits: Queue)
     (got,) = one.ended(third)
     assert (got.state, got.note, got.text) == ("complete", None, "fake-1: third")
     assert waits.texts == ["first", "third"]
+
+
+def test_what_it_waited_for_is_no_longer_shown_once_it_is_sent(db: Database) -> None:
+    with queue(db) as waits:
+        one, gate = waits.one, threading.Event()
+        until(lambda: note_of(one, waits.waiting) and one.talk.answer(one.ada, waits.first.answer_ids[0]).text)
+        one.fake.script = silent_until(gate)
+        waits.gate.set()
+        until(lambda: len(one.fake.requests) == 2)
+        assert note_of(one, waits.waiting) is None
+        gate.set()
+
+
+def test_the_answer_before_it_is_no_longer_named_once_it_is_sent(db: Database) -> None:
+    with talk_world(db) as one:
+        gates = threading.Event(), threading.Event()
+        one.fake.script = held(gates[0])
+        asked = one.talk.send(one.ada, Message([Ask("Hi", repeats=2)], [column()]))
+        first, second = (one.process.runner.live(answer_id) for answer_id in asked.answer_ids)
+        until(lambda: first and first.text and second and second.snapshot().note)
+        one.fake.script = silent_until(gates[1])
+        gates[0].set()
+        until(lambda: len(one.fake.requests) == 2)
+        assert second is not None
+        assert second.snapshot().note is None
+        gates[1].set()
 
 
 def test_a_stop_while_it_waits_is_no_answer_and_nothing_was_sent(any_waits: Queue) -> None:

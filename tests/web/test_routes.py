@@ -191,14 +191,17 @@ def test_a_stream_ends_when_its_conversation_is_no_longer_shared(house_front: Fr
 
 def test_a_further_try_is_shown_where_the_text_will_be_letter_by_letter(house_front: Front) -> None:
     ada, token, gate = house_front.actor("ada"), token_of(house_front, "ada"), threading.Event()
+    begun = threading.Event()
     runner, attempt_id = house_front.bench.runner, new_id()
 
     def get_ready() -> ChatCall:
+        begun.set()
         gate.wait(20)
         raise LocalModelError("It did not start.")
 
     runner.enlist()
     live = runner.submit(Job(attempt_id, ada.company_id, get_ready))
+    assert begun.wait(20)
     live.tell("Fake AI is <b>busy</b>. Trying again …")
 
     async def read() -> str:
