@@ -140,6 +140,7 @@ class Threads:
             system_prompt=ran_with.get("system_prompt") or "",
             note=note,
             instead_of=ran_with.get("instead_of"),
+            put_in=Parameters.of(ran_with["put_in"]) if "put_in" in ran_with else None,
         )
 
     def _receipt(self, row: Any) -> ReceiptView | None:
