@@ -135,10 +135,22 @@ def _running(actor: Actor, answer_ids: Sequence[UUID]) -> set[UUID]:
     return {answer.id for answer in answers if answer.running}
 
 
+def _may_go_on(token: str, actor: Actor, answer_ids: Sequence[UUID]) -> bool:
+    """Whether the session lasts, and all of these answers are still the reader's to read."""
+    bench = workbench()
+    if not bench.sessions.lasts(token):
+        return False
+    try:
+        bench.conversations.answers(actor, answer_ids)
+    except ByokError:
+        return False
+    return True
+
+
 async def events(
     token: str, actor: Actor, answer_ids: Sequence[UUID], *, look_again: float = LOOK_AGAIN
 ) -> AsyncIterator[str]:
-    """The events of these answers, until all have ended or the session behind `token` has."""
+    """The events of these answers, until all have ended, or the session behind `token`, or the right to read them."""
     bench = workbench()
     looked = told = time.monotonic()
     watched = [_Watched(place, one, bench.runner.live(one)) for place, one in enumerate(answer_ids)]
@@ -146,7 +158,8 @@ async def events(
     open_elsewhere = await run_in_threadpool(_running, actor, [w.answer_id for w in watched if w.live is None])
     while True:
         if time.monotonic() > looked + look_again:
-            if not await run_in_threadpool(bench.sessions.lasts, token):
+            here = [w.answer_id for w in watched if w.live is not None and not w.ended]
+            if not await run_in_threadpool(_may_go_on, token, actor, here):
                 return
             looked = time.monotonic()
         changed: list[dict[str, Any]] = []

@@ -22,7 +22,7 @@ State = Literal["running", "complete", "stopped", "interrupted", "failed"]
 class Snapshot:
     """What a buffer held at one moment. `version` grows with each change; `error` is for the person.
 
-    `note` says, while nothing has come, what is being waited for if it is not the first try.
+    `note` says, until it is sent, what the question waits for.
     """
 
     version: int
@@ -145,9 +145,11 @@ class Live:
             wakers = self._changed()
         _wake(wakers)
 
-    def tell(self, note: str) -> None:
-        """Says that it is being tried again, until anything arrives. For the runner."""
+    def tell(self, note: str | None) -> None:
+        """Says what is being waited for, until anything arrives; None that it is the answer itself. For the runner."""
         with self._lock:
+            if note == self._note:
+                return
             self._note = note
             wakers = self._changed()
         _wake(wakers)

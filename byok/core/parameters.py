@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from byok.ground.errors import InvalidInputError
@@ -45,7 +45,8 @@ class Parameters:
         stop = () if values.get("stop") is None else values["stop"]
         if not isinstance(stop, list | tuple):
             raise InvalidInputError("stop must be a list of texts.", field="stop")
-        return cls(**{**values, "stop": tuple(stop)}).checked()
+        found = cls(**{**values, "stop": tuple(stop)}).checked()
+        return replace(found, temperature=_as_float(found.temperature), top_p=_as_float(found.top_p))
 
     def checked(self) -> Self:
         """Itself.
@@ -83,6 +84,11 @@ def _number(name: str, value: object, least: float, most: float) -> None:
         raise InvalidInputError(f"{name} must be a number.", field=name)
     if not least <= value <= most:
         raise InvalidInputError(f"{name} must be between {least:g} and {most:g}.", field=name)
+
+
+def _as_float(value: float | None) -> float | None:
+    """A file may say 1 for 1.0, which is another type to whoever draws or hashes it."""
+    return None if value is None else float(value)
 
 
 def _whole(name: str, value: object, least: int, most: int) -> None:

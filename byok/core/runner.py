@@ -141,6 +141,7 @@ class Runner:
     async def _stream(self, run: Run, after: UUID | None) -> None:
         follows = after is not None and await self._order.wait_for(after, tell=run.live.tell)
         async with self._turns.turn(run.job.ticket, tell=run.live.tell) as waited:
+            run.live.tell(None)
             await run.stream(self._wire, waited=waited or follows or run.tries > 0)
 
     def _hang_up(self, answer_id: UUID, why: EndStatus) -> None:

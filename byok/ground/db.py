@@ -137,6 +137,8 @@ def _speak_sqlite(engine: sa.Engine, pragmas: Iterable[str]) -> None:
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin on its own, and deferred
+        # SQLite's own knows ASCII alone. No index may be built on it: other programs open the file without this one.
+        connection.create_function("lower", 1, _lower, deterministic=True)
         for pragma in pragmas:
             connection.execute(pragma).close()
 
@@ -144,6 +146,10 @@ def _speak_sqlite(engine: sa.Engine, pragmas: Iterable[str]) -> None:
     def on_begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("byok_write", False)
         execute(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else str(text).lower()
 
 
 def _ask_after_a_pause(engine: sa.Engine, trusted_s: float) -> None:

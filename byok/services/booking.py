@@ -117,7 +117,7 @@ class Booking:
             after: the answer that must have ended before this one is asked.
             needs: the turn that it is of no use without, where this column did not answer that.
         """
-        answer_id, job, refusal, asked = new_id(), None, None, column.model
+        answer_id, job, refusal, asked = new_id(), None, None, column
         try:
             column, (route, hold, attempt_id) = reserve_or_fall_back(
                 self._connection,
@@ -139,16 +139,11 @@ class Booking:
                 call = ready(route, messages, column.parameters)
             its = (answer_id, route.key_id, route.provider, after, anew, self._actor.address)
             job = Job(attempt_id, self.grant.company.id, call, *its)
-        ran_with: dict[str, Any] = {"parameters": column.parameters.to_json(), "system_prompt": column.system_prompt}
-        # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
-        ran_with |= {"model": str(column.model), "key_id": str(column.key_id) if column.key_id else None}
-        if column.model != asked:
-            ran_with["instead_of"] = str(asked)
         row = {"id": answer_id, "turn_id": question.turn_id, "column_id": column.id, "version": version}
         state: dict[str, Any] = {"state": "running", "error": None, "finished_at": None}
         if refusal is not None:
             state = {"state": "failed", "error": f"Not sent. {refusal}", "finished_at": self.at}
-        row |= {"process_id": self._process_id, "configuration": ran_with, "created_at": self.at, **state}
+        row |= {"process_id": self._process_id, "configuration": column.ran_with(asked), "created_at": self.at, **state}
         _ADD_ANSWER.run(self._connection, row)
         return Booked(answer_id, job, refusal)
 
@@ -192,8 +187,9 @@ class Booking:
             if hold is not None:
                 holds = Holds(connection, company_id=grant.company.id, price=self._price, at=self.at)
                 holds.check(route, hold, question, column, memory)
-        before = memory.turns.get(needs) if needs else None
-        if needs and not (before and before.text):
+        if question.turn_id not in memory.turns:
+            raise NotSentError("Not sent. The conversation was deleted.")
+        if needs and not memory.turns[needs].text:
             raise NotSentError("Not sent: the message before it got no answer here.", next_step="Run that one again.")
         call = ready(route, _messages(column.system_prompt, memory, question), column.parameters)
         return call if isinstance(call, ChatCall) else call()

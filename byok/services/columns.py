@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -85,6 +85,21 @@ class ColumnView:
     def setup(self) -> ColumnSetup:
         """What it is asked with next."""
         return ColumnSetup(self.model, self.key_id, self.parameters, self.system_prompt, self.id)
+
+    def ran_with(self, asked: ColumnView) -> dict[str, Any]:
+        """The configuration that an answer keeps.
+
+        Args:
+            asked: the column as the person set it: a budget may have set a length, a chatbot led to another model.
+        """
+        kept: dict[str, Any] = {"parameters": self.parameters.to_json(), "system_prompt": self.system_prompt}
+        # The key's id as chosen, not as found: a default is to stay a default when the answer is run again.
+        kept |= {"model": str(self.model), "key_id": str(self.key_id) if self.key_id else None}
+        if self.model != asked.model:
+            kept["instead_of"] = str(asked.model)
+        if self.parameters != asked.parameters:
+            kept["put_in"] = asked.parameters.to_json()
+        return kept
 
 
 def columns_of(connection: sa.Connection, conversation_id: UUID) -> list[ColumnView]:

@@ -86,6 +86,7 @@ class AnswerView:
         key_id, parameters, system_prompt: with the model, what it ran with.
         note: what it waits for, while it does.
         instead_of: the model that was asked for, where a chatbot's settings led to this one.
+        put_in: the parameters that the person set, where a budget set the answer's length.
     """
 
     id: UUID
@@ -106,6 +107,7 @@ class AnswerView:
     system_prompt: str = ""
     note: str | None = None
     instead_of: str | None = None
+    put_in: Parameters | None = None
 
     @property
     def running(self) -> bool:

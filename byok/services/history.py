@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from byok.ground.prepared import Prepared
 from byok.ground.tables.types import metadata
 from byok.services.conversation_views import text_of
+from byok.services.turn_order import in_order
 
 TURNS = metadata.tables["turn"]
 ANSWERS = metadata.tables["answer"]
@@ -79,7 +80,7 @@ def read_memory(connection: sa.Connection, *, conversation_id: UUID, column_id: 
         running = row.answer_id if row.state == "running" else before.running if before else None
         text = (row.text if row.state != "running" else "") or (before.text if before else "")
         turns[row.id] = Seen(row.id, row.parent_id, text_of(row.parts), text, running)
-    return Memory(turns)
+    return Memory(in_order(turns.values()))
 
 
 def system_message(prompt: str) -> tuple[dict[str, str], ...]:

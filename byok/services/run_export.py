@@ -116,7 +116,8 @@ def _answer(answer: AnswerView, column: int, said: list[str]) -> RunAnswer:
         prompt_sha256="",
         text_sha256=text_hash(answer.text),
     )
-    return made.model_copy(update={"prompt_sha256": prompt_hash(made, said)})
+    put_in = made if answer.put_in is None else made.model_copy(update={"parameters": answer.put_in.to_json()})
+    return made.model_copy(update={"prompt_sha256": prompt_hash(put_in, said)})
 
 
 def _price(receipt: ReceiptView | None) -> RunPrice | None:

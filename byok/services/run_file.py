@@ -231,7 +231,7 @@ class RunFile(_Part):
 def prompt_hash(settings: _Settings | ColumnSetup, messages: Sequence[str]) -> str:
     """SHA-256 of what a person put in: model, parameters, system prompt, and the messages of the branch up to here.
 
-    The models' own answers are not part of it, so that a run anew has the same one.
+    Neither the models' own answers nor a length set by a budget are part of it, so that a run anew has the same one.
     """
     parameters = settings.parameters if isinstance(settings, _Settings) else settings.parameters.to_json()
     whole = {"messages": list(messages), "model": str(settings.model), "parameters": parameters}

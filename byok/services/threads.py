@@ -26,6 +26,7 @@ from byok.services.conversation_views import (
     receipt_view,
     text_of,
 )
+from byok.services.turn_order import in_order
 
 CONVERSATIONS = metadata.tables["conversation"]
 TURNS = metadata.tables["turn"]
@@ -88,11 +89,11 @@ class Threads:
         query = sa.select(t.id, t.parent_id, t.parts, t.repeats, t.created_at).where(
             t.conversation_id == conversation_id
         )
-        turns = tuple(
+        turns = in_order(
             TurnView(row.id, row.parent_id, text_of(row.parts), tuple(answers[row.id]), row.created_at, row.repeats)
             for row in connection.execute(query.order_by(t.created_at, t.id))
         )
-        return ThreadView(conversation, turns, tuple(columns_of(connection, conversation_id)))
+        return ThreadView(conversation, tuple(turns.values()), tuple(columns_of(connection, conversation_id)))
 
     def answers(self, connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[AnswerView]:
         """The answers that `which` selects, oldest first."""
@@ -139,6 +140,7 @@ class Threads:
             system_prompt=ran_with.get("system_prompt") or "",
             note=note,
             instead_of=ran_with.get("instead_of"),
+            put_in=Parameters.of(ran_with["put_in"]) if "put_in" in ran_with else None,
         )
 
     def _receipt(self, row: Any) -> ReceiptView | None:

@@ -34,6 +34,11 @@ def test_what_can_be_sent_comes_back_from_json_as_it_was(parameters: Parameters)
     assert Parameters.of(json.loads(json.dumps(parameters.to_json()))) == parameters
 
 
+def test_a_whole_number_of_a_file_is_the_same_parameter_as_its_fraction() -> None:
+    whole = Parameters.of({"temperature": 1, "top_p": 1, "max_tokens": 1, "seed": 1}).to_json()
+    assert json.dumps(whole) == '{"temperature": 1.0, "top_p": 1.0, "max_tokens": 1, "seed": 1}'
+
+
 def test_what_is_not_set_is_not_written_and_nought_is_set() -> None:
     assert Parameters().to_json() == {}
     assert Parameters(temperature=0.0, seed=0).to_json() == {"temperature": 0.0, "seed": 0}

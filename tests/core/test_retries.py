@@ -189,6 +189,23 @@ def test_the_note_of_a_further_try_goes_when_text_comes(one: Process, fake: Fake
     ended(live)
 
 
+def test_the_note_of_a_further_try_goes_when_it_is_sent(one: Process, fake: FakeProvider) -> None:
+    gate, left = threading.Event(), [503]
+
+    def script(exchange: Exchange) -> None:
+        if left:
+            return refuse(left.pop())(exchange)
+        exchange.wait(gate)
+        return answer("Hello.")(exchange)
+
+    fake.script = script
+    live = one.send(fake, Author(one.db))
+    until(lambda: len(fake.requests) == 2)
+    assert live.snapshot().note is None
+    gate.set()
+    ended(live)
+
+
 def test_after_two_more_tries_the_question_has_failed(one: Process, fake: FakeProvider) -> None:
     fake.script = refuse(500)
     ended(one.send(fake, Author(one.db)))

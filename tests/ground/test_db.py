@@ -225,6 +225,20 @@ def test_every_sqlite_connection_is_set_up(db: Database) -> None:
             assert found == {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "synchronous": 1}
 
 
+def test_lower_case_is_that_of_every_alphabet_and_of_nothing_is_nothing(any_db: Database) -> None:
+    texts = ("Ärger", "ПРИВЕТ", "plain", "", None)
+    with any_db.read() as session:
+        lowered = [session.execute(sa.select(sa.func.lower(sa.cast(text, sa.String)))).scalar() for text in texts]
+    assert lowered == ["ärger", "привет", "plain", "", None]
+
+
+def test_no_index_rests_on_lower_case_which_another_program_may_see_otherwise(db: Database) -> None:
+    with db.read() as session:
+        made = session.execute(sa.text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars().all()
+    assert made
+    assert not [sql for sql in made if "lower(" in sql.lower()]
+
+
 def test_a_sqlite_write_holds_the_write_lock_from_its_first_moment(db: Database) -> None:
     with db.write() as session:
         session.connection()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -220,6 +222,17 @@ def test_the_columns_of_a_conversation_stand_there_with_who_pays_and_what_is_set
     assert f":green-badge[Your key · OpenAI …{key.hint}]" in seen
     assert "temperature 0.2 · seed 7 · system prompt" in seen
     assert "1 plan message (Plan · 10,000 of 10,000 left)" in seen
+
+
+def test_a_column_whose_temperature_was_written_as_a_whole_number_can_be_set(own: Front) -> None:
+    ada = own.actor("ada")
+    conversation = own.bench.conversations.start(ada, chatbot_id=None, model=LOCAL)
+    (first,) = own.bench.conversations.thread(ada, conversation.id).columns
+    whole = Parameters.of({"temperature": 1, "top_p": 1})
+    own.bench.conversations.arrange(ada, conversation.id, [replace(first.setup, parameters=whole)])
+    tab = press(own.visit("ada", conversation=str(conversation.id)), "temperature 1 · top_p 1")
+    assert not tab.exception
+    assert [one.value for one in tab.number_input if one.label.lower() in ("temperature", "top_p")] == [1.0, 1.0]
 
 
 def test_a_column_whose_key_is_gone_says_so_before_anything_is_sent(own: Front) -> None:

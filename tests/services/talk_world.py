@@ -98,9 +98,9 @@ class TalkWorld:
         self.routes = StubRoutes(fake, *others)
         self.talk = self.talk_of(self.process)
 
-    def talk_of(self, process: Process) -> Conversations:
+    def talk_of(self, process: Process, **settings: Any) -> Conversations:
         """The service as another process has it."""
-        more: dict[str, Any] = {"routes": self.routes, "runner": process.runner, "price": process.price}
+        more: dict[str, Any] = {"routes": self.routes, "runner": process.runner, "price": process.price} | settings
         return Conversations(db=self.db, plans=PLANS, catalogue=self.catalogue, **more)
 
     def usage(self, *, clock: Callable[[], datetime] = utc_now) -> Usage:

@@ -306,6 +306,14 @@ def test_search_looks_into_titles_messages_and_answers(any_one: TalkWorld, searc
     assert bool(any_one.talk.list(any_one.ada, search=search)) is found
 
 
+@pytest.mark.parametrize("search", ["ärger", "ÄRGER", "ÜBER", "über", "привет", "ΏΡΑ"])
+def test_search_minds_no_case_in_any_alphabet(any_one: TalkWorld, search: str) -> None:
+    any_one.fake.script = answer("Привет, ώρα")
+    asked, _ = any_one.ask("Ärger")
+    any_one.talk.rename(any_one.ada, asked.conversation_id, title="Über uns")
+    assert any_one.talk.list(any_one.ada, search=search)
+
+
 def test_a_title_that_the_author_gave_stays(one: TalkWorld) -> None:
     asked, _ = one.ask("one")
     one.talk.rename(one.ada, asked.conversation_id, title="  My own ")

@@ -33,6 +33,7 @@ from byok.services.usage_table import usd as usage_usd
 from tests.fake_provider import refuse
 from tests.run_world import BYOK, PLAN, rows
 from tests.services.answers import AT, answer, column, thread, turn
+from tests.services.budget_world import allow, both_ways
 from tests.services.talk_world import KEY_ID, TalkWorld, talk_world
 from web import receipt as on_screen
 
@@ -133,6 +134,22 @@ def test_a_prompt_hash_can_be_reckoned_from_what_the_file_says(one: TalkWorld) -
     )
     last = run.turns[1].answers[0]
     assert last.prompt_sha256 == prompt_hash(run.columns[0], ["A", "B"]) == prompt_hash(setup, ["A", "B"])
+
+
+@pytest.mark.parametrize("put_in", [Parameters(), Parameters(temperature=0.3), Parameters(max_tokens=50)])
+def test_a_budget_changes_what_an_answer_ran_with_and_not_the_hash_of_what_was_put_in(
+    db: Database, put_in: Parameters
+) -> None:
+    with talk_world(db, price=both_ways) as one:
+        runs = []
+        for _ in range(2):
+            setup = ColumnSetup(BYOK, parameters=put_in)
+            runs.append(run_file(wait(one, one.talk.send(one.ada, Message([Ask("A")], [setup]))), at=AT))
+            allow(one, 10**12)
+        free, bound = (run.turns[0].answers[0] for run in runs)
+        assert bound.parameters == {"max_tokens": 4096} | put_in.to_json()
+        assert free.parameters == put_in.to_json()
+        assert free.prompt_sha256 == bound.prompt_sha256 == prompt_hash(runs[1].columns[0], ["A"])
 
 
 def test_nothing_of_a_key_is_in_any_export(one: TalkWorld) -> None:

@@ -264,6 +264,16 @@ def test_a_prompt_hash_tells_apart_all_that_a_person_put_in_and_nothing_else() -
     assert len({same, *others}) == 1 + len(others)
 
 
+def test_a_whole_number_and_its_fraction_have_one_prompt_hash() -> None:
+    hashes = set()
+    for number in (1, 1.0):
+        written = small()
+        written["columns"][0]["parameters"] = {"temperature": number, "top_p": number}
+        run = read(written)
+        hashes |= {prompt_hash(run.columns[0], ["Hi"]), prompt_hash(run.setups()[1], ["Hi"])}
+    assert len(hashes) == 1
+
+
 def test_a_text_hash_is_the_sha_256_of_its_utf_8() -> None:
     assert text_hash("héllo") == "3c48591d8d098a4538f5e013dfcf406e948eac4d3277b10bf614e295d6068179"
     assert text_hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -23,7 +23,7 @@ from byok.services.columns import ColumnSetup
 from byok.services.conversation_views import Asked
 from byok.services.messages import Ask, Message
 from tests.fake_provider import Exchange, Script, answer, fake_provider, held, refuse
-from tests.run_world import BYOK, PLAN, Author, Process, rows, until
+from tests.run_world import BYOK, PLAN, Author, Process, process, rows, until
 from tests.services.talk_world import KEY_ID, TalkWorld, column, echo, talk_world
 
 ONE_PLACE = {"at_once": 1}
@@ -67,6 +67,14 @@ def held_first(gate: threading.Event) -> Script:
     return script
 
 
+def silent_until(gate: threading.Event) -> Script:
+    def script(exchange: Exchange) -> None:
+        exchange.wait(gate)
+        echo(exchange)
+
+    return script
+
+
 @pytest.fixture
 def waits(db: Database) -> Iterator[Queue]:
     with queue(db) as made:
@@ -104,6 +112,32 @@ def test_an_answer_that_waits_shows_its_place_until_its_turn_comes(waits: Queue)
     (got,) = one.ended(third)
     assert (got.state, got.note, got.text) == ("complete", None, "fake-1: third")
     assert waits.texts == ["first", "third"]
+
+
+def test_what_it_waited_for_is_no_longer_shown_once_it_is_sent(db: Database) -> None:
+    with queue(db) as waits:
+        one, gate = waits.one, threading.Event()
+        until(lambda: note_of(one, waits.waiting) and one.talk.answer(one.ada, waits.first.answer_ids[0]).text)
+        one.fake.script = silent_until(gate)
+        waits.gate.set()
+        until(lambda: len(one.fake.requests) == 2)
+        assert note_of(one, waits.waiting) is None
+        gate.set()
+
+
+def test_the_answer_before_it_is_no_longer_named_once_it_is_sent(db: Database) -> None:
+    with talk_world(db) as one:
+        gates = threading.Event(), threading.Event()
+        one.fake.script = held(gates[0])
+        asked = one.talk.send(one.ada, Message([Ask("Hi", repeats=2)], [column()]))
+        first, second = (one.process.runner.live(answer_id) for answer_id in asked.answer_ids)
+        until(lambda: first and first.text and second and second.snapshot().note)
+        one.fake.script = silent_until(gates[1])
+        gates[0].set()
+        until(lambda: len(one.fake.requests) == 2)
+        assert second is not None
+        assert second.snapshot().note is None
+        gates[1].set()
 
 
 def test_a_stop_while_it_waits_is_no_answer_and_nothing_was_sent(any_waits: Queue) -> None:
@@ -187,6 +221,23 @@ def test_a_conversation_that_is_deleted_meanwhile_is_not_asked_on(any_waits: Que
         ("complete", True),
         ("stopped", False),
     ]
+
+
+def test_a_conversation_that_another_process_deletes_is_not_asked_on_before_that_is_seen_here(any_db: Database) -> None:
+    # Only a checkpoint sees that rows are gone, and there is none in this test's time.
+    with talk_world(any_db, tick=60) as one, process(any_db) as other:
+        gate = threading.Event()
+        one.fake.script = held(gate)
+        asked = one.talk.send(one.ada, Message([Ask("Hi", repeats=2)], [column()]))
+        first, second = (one.process.runner.live(answer_id) for answer_id in asked.answer_ids)
+        until(lambda: first and first.text and second and second.snapshot().note)
+        one.talk_of(other).delete(one.ada, asked.conversation_id)
+        gate.set()
+        assert second is not None
+        assert second.wait_end(timeout=10)
+        assert (second.state, second.snapshot().error) == ("failed", "Not sent. The conversation was deleted.")
+        assert len(one.fake.requests) == 1
+        assert sorted(attempt["status"] for attempt in rows(any_db, "attempt")) == ["complete", "stopped"]
 
 
 def test_a_question_without_a_conversation_waits_by_the_same_rules(db: Database) -> None:

@@ -156,21 +156,57 @@ def test_a_stream_ends_when_its_reader_signs_out(house_front: Front) -> None:
     assert not any("bye" in event for event in got)
 
 
-def test_a_further_try_is_shown_where_the_text_will_be_letter_by_letter(house_front: Front) -> None:
-    ada, token, gate = house_front.actor("ada"), token_of(house_front, "ada"), threading.Event()
-    runner, attempt_id = house_front.bench.runner, new_id()
+def test_a_stream_ends_when_its_conversation_is_no_longer_shared(house_front: Front) -> None:
+    ada, colleague, token = house_front.actor("ada"), house_front.actor("max"), token_of(house_front, "max")
+    runner, gate = house_front.bench.runner, threading.Event()
+    with house_front.bench.db.write() as session:
+        (conversation,) = session.exec(select(Conversation).where(Conversation.sample)).all()
+        shared, kept = conversation.id, session.exec(select(Answer)).all()[0]
+        answer_id, kept.state, kept.process_id = kept.id, "running", runner.enlist()
+    share = house_front.bench.conversations.share
+    share(ada, shared, shared=True)
 
     def get_ready() -> ChatCall:
         gate.wait(20)
         raise LocalModelError("It did not start.")
 
+    live = runner.submit(Job(new_id(), ada.company_id, get_ready, answer_id))
+    live.add(text="Once")
+
+    async def read() -> list[str]:
+        got = []
+        async for event in stream.events(token, colleague, [answer_id], look_again=0.01):
+            got.append(event)
+            if "upon" in event:
+                break
+            await asyncio.to_thread(share, ada, shared, shared=False)
+            live.add(text=" upon a time")
+        return got
+
+    got = asyncio.run(asyncio.wait_for(read(), 20))
+    gate.set()
+    assert ["Once" in event for event in got] == [True]
+    assert live.wait_end(timeout=10)
+
+
+def test_a_further_try_is_shown_where_the_text_will_be_letter_by_letter(house_front: Front) -> None:
+    ada, token, gate = house_front.actor("ada"), token_of(house_front, "ada"), threading.Event()
+    begun = threading.Event()
+    runner, attempt_id = house_front.bench.runner, new_id()
+
+    def get_ready() -> ChatCall:
+        begun.set()
+        gate.wait(20)
+        raise LocalModelError("It did not start.")
+
     runner.enlist()
     live = runner.submit(Job(attempt_id, ada.company_id, get_ready))
+    assert begun.wait(20)
     live.tell("Fake AI is <b>busy</b>. Trying again …")
 
     async def read() -> str:
         got = ""
-        async for event in stream.events(token, ada, [attempt_id]):
+        async for event in stream.events(token, ada, [attempt_id], look_again=60):  # it has no row to look at
             got += event
             if "busy" in event:
                 gate.set()

@@ -64,8 +64,9 @@ class Column(Row, table=True):
 class Answer(Row, table=True):
     """What a column answered to a turn. `state`: running, complete, stopped, interrupted or failed.
 
-    `configuration` is what it ran with: model, key_id, parameters, system_prompt. `process_id` names the process
-    that runs it; `stop_requested` is the flag by which any process can ask that one to stop.
+    `configuration` is what it ran with: model, key_id, parameters, system_prompt; `instead_of` is the model that was
+    asked for, and `put_in` the parameters, where those were others. `process_id` names the process that runs it;
+    `stop_requested` is the flag by which any process can ask that one to stop.
     """
 
     __tablename__ = "answer"
