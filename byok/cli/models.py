@@ -30,13 +30,20 @@ def models(slug: str, as_json: bool) -> None:
                 choice.context,
                 _price(choice.price_in),
                 _price(choice.price_out),
-                "" if choice.state == "ok" else choice.state,
+                _state(choice),
             ]
             for choice in menu.choices
         ]
         echo_table(["MODEL", "PAYS", "CONTEXT", "IN $/M", "OUT $/M", "STATE"], rows, empty="No models.")
     for note in menu.notes:
         echo_line(f"byok: {note}", err=True)
+
+
+def _state(choice: ModelChoice) -> str:
+    """What stands in the way of `byok chat`, where something does; a spare key is only used where it is named."""
+    if choice.state == "ok":
+        return "" if choice.key_id is None else f"with --key {choice.key_id}"
+    return choice.state
 
 
 def _price(value: Decimal | None) -> str:

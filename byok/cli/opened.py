@@ -41,7 +41,9 @@ def find_key(bench: Workbench, actor: Actor, which: str) -> KeyView:
     if len(found) > 1:
         raise InvalidInputError(f"{len(found)} keys are called {which!r}.", next_step="Name one by its id.")
     if not found:
-        raise NotFoundError(f"There is no key {which!r}.", next_step="`byok key list` shows those there are.")
+        raise NotFoundError(
+            f"There is no key {which!r}.", next_step="`byok key list --company SLUG` shows those there are."
+        )
     return found[0]
 
 

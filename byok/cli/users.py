@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -10,6 +11,14 @@ from byok.cli.opened import company_option, json_option, workbench
 from byok.cli.output import day_and_time, echo_json, echo_line, echo_table
 from byok.cli.typed import read_password
 from byok.services.accounts import PersonView, Role
+
+
+def _address(context: click.Context, option: click.Parameter, url: str) -> str:
+    """The workbench's address, without a slash at its end."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.BadParameter("is no address of a web page, e.g. https://workbench.example")
+    return url.rstrip("/")
 
 
 @click.group()
@@ -83,15 +92,17 @@ def role(username: str, role: Role, as_json: bool) -> None:
 
 @user.command()
 @click.argument("username")
-@click.option("--url", default="http://localhost:8501", show_default=True, help="The workbench's address.")
+@click.option(
+    "--url", default="http://localhost:8501", show_default=True, callback=_address, help="The workbench's address."
+)
 @json_option
 def reset(username: str, url: str, as_json: bool) -> None:
     """Take a person's password away and print a link, for 72 hours, by which a new one is chosen once."""
     with workbench() as bench:
         person, link = bench.accounts.reset(username)
-    address = url.rstrip("/") + link.path
+    address = url + link.path
     if as_json:
-        echo_json({**_json(person), "link": address, "expires_at": link.expires_at})
+        echo_json({**_json(person), "link": address, "expires_at": link.expires_at.isoformat()})
     else:
         click.echo(address)
         echo_line(f"Send it to {person.username}: it works once, until {day_and_time(link.expires_at)}.", err=True)
@@ -113,5 +124,5 @@ def _json(person: PersonView) -> dict[str, Any]:
         "role": person.role,
         "disabled": person.disabled,
         "state": person.state,
-        "seen_at": person.seen_at,
+        "seen_at": person.seen_at.isoformat() if person.seen_at else None,
     }

@@ -60,11 +60,20 @@ class MasterKeyFile:
         with self._alone():
             entries = self._entries()
             chosen = self._find(key_id, entries)
-            if chosen == entries[0]:
-                raise InvalidInputError(
-                    f"{key_id} is the master key that seals.", field="id", next_step="Promote another one first."
-                )
+            self._refuse_first(chosen, entries)
             write_entries(self.path, [entry for entry in entries if entry != chosen])
+
+    def refuse_first(self, key_id: str) -> None:
+        """Raises `InvalidInputError` for a key that could not be dropped whatever is under it; see `drop`."""
+        with self._alone():
+            entries = self._entries()
+            self._refuse_first(self._find(key_id, entries), entries)
+
+    @staticmethod
+    def _refuse_first(chosen: str, entries: list[str]) -> None:
+        if chosen == entries[0]:
+            step = "Promote another one first: byok master-key add, then promote, then rotate."
+            raise InvalidInputError(f"{_id(chosen)} is the master key that seals.", field="id", next_step=step)
 
     @staticmethod
     def _find(key_id: str, entries: list[str]) -> str:

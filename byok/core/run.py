@@ -22,7 +22,15 @@ from byok.core.live import Live, State
 from byok.core.provider import Provider
 from byok.core.retries import may_be_charged
 from byok.core.wire import ChatCall, Delta, Ended, Usage
-from byok.ground.errors import BadAnswerError, ByokError, NotSentError, ProviderError
+from byok.ground.errors import (
+    BadAnswerError,
+    ByokError,
+    KeyLimitedError,
+    KeyRejectedError,
+    NoCreditError,
+    NotSentError,
+    ProviderError,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PLATFORM_KEY = "That is the platform's own key: tell its operator, or choose another model."
 NO_TEXT = {
     "length": "The answer length was used up before any text came. Allow a longer answer.",
     "filter": "The provider's content filter held the answer back. Ask in other words, or choose another model.",
@@ -193,6 +202,8 @@ class Run:
         if not isinstance(error, ByokError):
             report(error, "an answer failed inside the workbench")
             return "failed", "error", "Something went wrong inside the workbench. Try again.", type(error).__name__
+        if self.job.key_id is None and isinstance(error, KeyRejectedError | KeyLimitedError | NoCreditError):
+            return "failed", "error", f"{error.message} {PLATFORM_KEY}", type(error).__name__
         return "failed", "error", str(error), type(error).__name__
 
 

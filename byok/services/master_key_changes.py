@@ -106,6 +106,7 @@ class MasterKeyChanges:
             InvalidInputError: there is no key of that id, it is the one that seals, or rows are under it.
         """
         file = MasterKeyFile(self._settings)
+        file.refuse_first(key_id)
         # SQLite has one writer: whatever is sealed is sealed before this and counted, or after it and with the file
         # as it then is. (Where the keys come from the environment, and writers are many, there is no file to change.)
         with self._db.write_core() as connection:

@@ -128,9 +128,13 @@ class PersonAccounts:
 
         Raises:
             NotFoundError: there is no such person.
+            InvalidInputError: the person is disabled.
         """
         with self._db.write() as session:
             person = _person(session, username)
+            if person.disabled_at is not None:
+                step = f"Enable the account first: byok user enable {person.username}"
+                raise InvalidInputError(f"{person.name} is disabled, so no link would work.", next_step=step)
             end_all(session, person.id)
             person.password_hash = nobody(cost=self._cost)
             link = new_link(session, person.id, purpose="reset", made_by=OPERATOR_NAME, now=self._clock())
@@ -190,5 +194,7 @@ def no_company(slug: str) -> NotFoundError:
 def _person(session: Session, username: str) -> Person:
     person = session.exec(select(Person).where(Person.username == clean_username(username))).first()
     if person is None:
-        raise NotFoundError(f"There is no user {username!r}.", next_step="`byok user list` shows those there are.")
+        raise NotFoundError(
+            f"There is no user {username!r}.", next_step="`byok user list --company SLUG` shows those there are."
+        )
     return person

@@ -152,7 +152,7 @@ class Routes:
             if key is None and keys:
                 raise ModelGoneError(
                     f"None of your {provider.name} keys is the default one.",
-                    next_step="An admin can make one the default in API Keys; or choose another model.",
+                    next_step="An admin can make one the default in API Keys; or name one (--key), or another model.",
                 )
             if key is None:
                 raise ModelGoneError(f"There is no {provider.name} key any more.")

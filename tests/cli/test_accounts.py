@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Byok
 
 ODD = "\x1b]0;root\x07Bo\x9b2Jb\u202e\u200d"
@@ -50,7 +52,7 @@ def test_a_person_is_given_another_role_shut_out_and_let_in_again(byok: Byok) ->
     refused = byok("user", "enable", "zoe")
     assert (refused.status, refused.err) == (
         1,
-        "byok: There is no user 'zoe'. `byok user list` shows those there are.\n",
+        "byok: There is no user 'zoe'. `byok user list --company SLUG` shows those there are.\n",
     )
 
 
@@ -63,6 +65,24 @@ def test_a_reset_prints_one_link_and_nothing_else_on_standard_output(byok: Byok)
     assert "works once, until" in done.err
     (listed,) = byok("user", "list", "--company", "acme", "--json").json
     assert listed["state"] == "invited"
+
+
+def test_a_disabled_person_gets_no_link_that_would_not_work(byok: Byok) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    byok("user", "add", "alice", "--company", "acme", stdin="correct horse\n")
+    byok("user", "disable", "alice")
+    done = byok("user", "reset", "alice")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.endswith("Enable the account first: byok user enable alice\n")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://byok.example", "https://"])
+def test_a_link_that_leads_nowhere_is_refused_before_the_password_is_gone(byok: Byok, url: str) -> None:
+    byok("company", "add", "acme", "--plan", "pro")
+    byok("user", "add", "alice", "--company", "acme", stdin="correct horse\n")
+    assert byok("user", "reset", "alice", "--url", url).status == 2
+    (listed,) = byok("user", "list", "--company", "acme", "--json").json
+    assert listed["state"] == "active"
 
 
 def test_a_common_password_is_refused_without_an_echo(byok: Byok) -> None:

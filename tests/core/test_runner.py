@@ -148,6 +148,15 @@ def test_a_refusal_before_any_text_is_an_error_that_says_why(one: Process, fake:
     assert "Fake AI" in kept["error"]
 
 
+@pytest.mark.parametrize(("own", "step"), [(False, "tell its operator"), (True, "replace it in API Keys")])
+def test_a_rejected_key_is_for_its_owner_to_mend(
+    one: Process, fake: FakeProvider, author: Author, own: bool, step: str
+) -> None:
+    fake.script = refuse(401, "Incorrect API key provided")
+    ended(one.send(fake, author, key_id=new_id() if own else None))
+    assert step in row(one.db, "answer")["error"]
+
+
 def test_a_connection_that_breaks_midway_keeps_the_text_and_counts_as_answered(
     one: Process, fake: FakeProvider, author: Author
 ) -> None:
