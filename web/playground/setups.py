@@ -63,6 +63,8 @@ def initial(
         return list(draft)
     of_bot = Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens) if bot else Parameters()
     name, key_id = (default.name, default.key_id) if default else (None, None)
+    if default is not None and bot is not None:
+        key_id = default.pin(bot.model, bot.key_id)
     return [ColumnSetup(name, key_id, of_bot, bot.system_prompt if bot else "")]
 
 
@@ -86,7 +88,8 @@ def draw_one(
     key = f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
     current = menu.find(setup.model, key_id=setup.key_id) if setup.model else default
     choice = model_picker.pick(menu, key=key, current=current, title=PICKER)
-    setup = replace(setup, model=choice.name if choice else None, key_id=choice.key_id if choice else None)
+    name, key_id = (choice.name, choice.pin(setup.model, setup.key_id)) if choice else (None, None)
+    setup = replace(setup, model=name, key_id=key_id)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         set_by = parameters.summary(setup)
         if st.button(set_by or "Parameters", icon=":material/tune:", type="tertiary", key="set-parameters"):
@@ -193,7 +196,7 @@ def _dialog(
     if not (done or twice) or choice is None or wanted is None:
         return
     changed = replace(wanted, model=ModelName(choice.name.source, choice.name.provider_id, choice.name.model))
-    changed = replace(changed, key_id=choice.key_id)
+    changed = replace(changed, key_id=choice.pin(like.model, like.key_id))
     if twice or setup is None:
         setups.append(replace(changed, id=new_id()))
     else:
