@@ -84,12 +84,21 @@ def draw_one(
     bot: ChatbotView | None,
     default: ModelChoice | None,
 ) -> Columns:
-    """One column: its picker, and beside it what else can be set, and a second model."""
-    key = f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
+    """One column: its picker, and beside it what else can be set, and a second model.
+
+    A conversation's model is as it is kept, for it may have been set in another tab; a click here is kept at once, so
+    that an answer asked for again is the chosen model's.
+    """
+    key = _picker(thread, bot)
     current = menu.find(setup.model, key_id=setup.key_id) if setup.model else default
-    choice = model_picker.pick(menu, key=key, current=current, title=PICKER)
+    choice = model_picker.pick(menu, key=key, current=current, title=PICKER, follow=thread is not None)
     name, key_id = (choice.name, choice.pin(setup.model, setup.key_id)) if choice else (None, None)
-    setup = replace(setup, model=name, key_id=key_id)
+    chosen = replace(setup, model=name, key_id=key_id)
+    if thread is not None and choice is not None and model_picker.by_hand(key):
+        if chosen != setup:
+            keep(who, [chosen], thread, bot)
+        model_picker.let_go(key)
+    setup = chosen
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         set_by = parameters.summary(setup)
         if st.button(set_by or "Parameters", icon=":material/tune:", type="tertiary", key="set-parameters"):
@@ -206,11 +215,17 @@ def _dialog(
     except ByokError as problem:
         parts.error(problem)
         return
-    _forget_picker(thread, bot, changed.id if len(setups) == 1 else None)
+    if len(setups) == 1:
+        _forget_picker(thread, bot)
     st.rerun()
 
 
-def _forget_picker(thread: ThreadView | None, bot: ChatbotView | None, only: UUID | None) -> None:
-    """The one picker of the page begins anew with what the dialog chose."""
-    if only is not None:
-        st.session_state.pop(f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}", None)
+def _forget_picker(thread: ThreadView | None, bot: ChatbotView | None) -> None:
+    """The one picker of the page begins anew with what the dialog chose; a conversation's follows by itself."""
+    if thread is None:
+        st.session_state.pop(_picker(thread, bot), None)
+    model_picker.let_go(_picker(thread, bot))
+
+
+def _picker(thread: ThreadView | None, bot: ChatbotView | None) -> str:
+    return f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
