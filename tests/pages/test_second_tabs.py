@@ -29,6 +29,13 @@ def kept(own: Front, conversation: ConversationView) -> ConversationView:
     return own.bench.conversations.get(own.actor("ada"), conversation.id)
 
 
+def share_box(own: Front, conversation: ConversationView) -> AppTest:
+    """A tab in which “Share” is open."""
+    tab = opened(own, conversation)
+    tab.session_state["share"] = True
+    return tab.run()
+
+
 def test_a_tab_that_is_drawn_again_shows_the_model_chosen_in_another_and_leaves_it(own: Front) -> None:
     conversation = begun(own)
     stale = opened(own, conversation)
@@ -87,3 +94,32 @@ def test_a_typed_model_gives_way_to_one_that_another_tab_chose(own: Front) -> No
     own.bench.conversations.arrange(ada, conversation.id, [ColumnSetup(LOCAL, id=column.id)])
     assert chosen_model(tab.run()) == LOCAL
     assert kept(own, conversation).model == str(LOCAL)
+
+
+def test_sharing_is_switched_on_and_off_by_a_click(own: Front) -> None:
+    conversation = begun(own)
+    tab = share_box(own, conversation)
+    for shared in (True, False):
+        tab = tab.toggle[0].set_value(shared).run()
+        assert kept(own, conversation).shared == shared
+        assert tab.toggle[0].value == shared
+
+
+def test_sharing_that_was_switched_off_in_another_tab_stays_off_where_it_was_switched_on(own: Front) -> None:
+    conversation = begun(own)
+    stale = share_box(own, conversation).toggle[0].set_value(True).run()
+    own.bench.conversations.share(own.actor("ada"), conversation.id, shared=False)
+    for _ in range(2):
+        stale = stale.run()
+        assert not kept(own, conversation).shared
+        assert not stale.toggle[0].value
+        assert "Only you can read it." in words(stale)
+
+
+def test_sharing_that_another_tab_switched_on_stays_on_in_one_that_drew_it_off(own: Front) -> None:
+    conversation = begun(own)
+    stale = share_box(own, conversation)
+    own.bench.conversations.share(own.actor("ada"), conversation.id, shared=True)
+    stale = stale.run()
+    assert kept(own, conversation).shared
+    assert stale.toggle[0].value
