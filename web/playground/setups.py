@@ -86,15 +86,16 @@ def draw_one(
 ) -> Columns:
     """One column: its picker, and beside it what else can be set, and a second model.
 
-    A conversation's model is as it is kept, for it may have been set in another tab; a click here is kept at once, so
-    that an answer asked for again is the chosen model's.
+    What is kept is shown, for it may have been set in another tab, or beside the parameters; a click here is kept at
+    once, so that an answer asked for again is the chosen model's.
     """
+    is_kept = thread is not None or _draft_key(bot.id if bot else None) in st.session_state
     key = _picker(thread, bot)
     current = menu.find(setup.model, key_id=setup.key_id) if setup.model else default
-    choice = model_picker.pick(menu, key=key, current=current, title=PICKER, follow=thread is not None)
+    choice = model_picker.pick(menu, key=key, current=current, title=PICKER, follow=is_kept)
     name, key_id = (choice.name, choice.pin(setup.model, setup.key_id)) if choice else (None, None)
     chosen = replace(setup, model=name, key_id=key_id)
-    if thread is not None and choice is not None and model_picker.by_hand(key):
+    if is_kept and choice is not None and model_picker.by_hand(key):
         if chosen != setup:
             keep(who, [chosen], thread, bot)
         model_picker.let_go(key)
@@ -215,16 +216,8 @@ def _dialog(
     except ByokError as problem:
         parts.error(problem)
         return
-    if len(setups) == 1:
-        _forget_picker(thread, bot)
-    st.rerun()
-
-
-def _forget_picker(thread: ThreadView | None, bot: ChatbotView | None) -> None:
-    """The one picker of the page begins anew with what the dialog chose; a conversation's follows by itself."""
-    if thread is None:
-        st.session_state.pop(_picker(thread, bot), None)
     model_picker.let_go(_picker(thread, bot))
+    st.rerun()
 
 
 def _picker(thread: ThreadView | None, bot: ChatbotView | None) -> str:
