@@ -136,16 +136,16 @@ def _edit(bot: ChatbotView | None, opening: int) -> None:
         if choice is None and model_picker.waits(picker):
             parts.error(InvalidInputError("No model was chosen yet.", field="model", next_step="Type its id above."))
             return
-        model, key_id = (choice.name, choice.key_id) if choice else (None, None)
-        if choice is None and bot:
-            model, key_id = bot.model, bot.key_id
-        fallback, fallback_key_id = (other.name, other.key_id) if other else (None, None)
+        before = (bot.model, bot.key_id) if bot else (None, None)
+        other_before = (bot.fallback, bot.fallback_key_id) if bot else (None, None)
+        model, key_id = (choice.name, choice.pin(*before)) if choice else before
+        fallback, fallback_key_id = (other.name, other.pin(*other_before)) if other else (None, None)
         if answers_then and other is None:
-            if bot is None or bot.fallback is None or model_picker.waits(_picker_of_other(opening)):
+            if other_before[0] is None or model_picker.waits(_picker_of_other(opening)):
                 problem = InvalidInputError("No model that answers instead was chosen yet.", field="fallback")
                 parts.error(problem)
                 return
-            fallback, fallback_key_id = bot.fallback, bot.fallback_key_id
+            fallback, fallback_key_id = other_before
         fields = ChatbotFields(
             name=name,
             system_prompt=prompt,

@@ -91,8 +91,6 @@ def _set_up(
         return bot, setups.Columns(kept, setups.numbered(thread, kept))
     with right:
         columns = setups.draw_one(who, menu, kept[0], thread=thread, bot=bot, default=default)
-    if thread is not None and columns.ready and columns.setups != kept:
-        setups.keep(who, columns.setups, thread, bot)  # so that an answer asked for again is the chosen model's
     choice = _choice(menu, columns.ready[0]) if columns.ready else None
     _who_pays(who, menu, bot, current, choice)
     return bot, columns

@@ -34,17 +34,27 @@ def label(option: Option) -> str:
 
 
 def pick(
-    menu: Menu, *, key: str, current: ModelChoice | None, title: str = "Model", collapsed: bool = False
+    menu: Menu,
+    *,
+    key: str,
+    current: ModelChoice | None,
+    title: str = "Model",
+    collapsed: bool = False,
+    follow: bool = False,
 ) -> ModelChoice | None:
     """Draws the picker; typing searches it. Below it, a field for the id of a model of which there is no list.
 
     Args:
         current: what is chosen when the picker is first drawn; None shows a request to choose.
+        follow: whether it shows `current` in later runs too, until a person sets it: see `by_hand`.
 
     Returns:
         The choice, or None while there is none.
     """
     kept, moved = _keep(menu, key)
+    if follow and key in st.session_state and not by_hand(key) and not _says(kept, current, key):
+        st.session_state[key] = current
+        kept, moved = current, True
     used = [choice for choice in (current, kept) if isinstance(choice, ModelChoice)]
     options: list[Option] = [choice for choice in menu.choices if choice.state != "retired" or choice in used]
     options += [choice for choice in dict.fromkeys(used) if choice not in options]
@@ -64,6 +74,8 @@ def pick(
         index=index,
         format_func=told_apart,
         key=key,
+        on_change=_set_by_hand if follow else None,
+        args=(key,),
         placeholder="Choose a model" if options else "No models yet",
         label_visibility="collapsed" if collapsed else "visible",
         help=None if collapsed else "“Your key” is billed by the provider; “Plan” counts messages of your plan.",
@@ -71,7 +83,7 @@ def pick(
     st.session_state[_last(key)] = chosen
     _remember({told_apart(option): option for option in options}, key)
     if isinstance(chosen, MenuKey):
-        return _type(chosen, field=_field(key, chosen))
+        return _type(chosen, key=key, follow=follow)
     if chosen is not None:
         retired(chosen)
     return chosen
@@ -80,6 +92,28 @@ def pick(
 def waits(key: str) -> bool:
     """Whether the picker of that key was set to a model whose id is still to be typed."""
     return isinstance(st.session_state.get(key), MenuKey)
+
+
+def by_hand(key: str) -> bool:
+    """Whether a person has set the picker of that key, and what was set is not kept yet."""
+    return bool(st.session_state.get(_hand(key)))
+
+
+def let_go(key: str) -> None:
+    """What the picker of that key was set to is kept: from now on it follows again."""
+    st.session_state.pop(_hand(key), None)
+
+
+def _set_by_hand(key: str) -> None:
+    st.session_state[_hand(key)] = True
+
+
+def _says(shown: Option | None, current: ModelChoice | None, key: str) -> bool:
+    """Whether that is what the picker shows, be it by an id that was typed."""
+    if isinstance(shown, MenuKey) and current is not None:
+        typed = str(st.session_state.get(_field(key, shown), "")).strip()
+        return (shown.own_key, typed) == (current.own_key, current.name.model)
+    return shown == current
 
 
 def _keep(menu: Menu, key: str) -> tuple[Option | None, bool]:
@@ -129,6 +163,10 @@ def _last(key: str) -> str:
     return f"{key}-last"
 
 
+def _hand(key: str) -> str:
+    return f"{key}-by-hand"
+
+
 def _names(key: str) -> str:
     return f"{key}-names"
 
@@ -148,17 +186,19 @@ def retired(choice: ModelChoice) -> None:
     )
 
 
-def _type(key: MenuKey, *, field: str) -> ModelChoice | None:
+def _type(own: MenuKey, *, key: str, follow: bool) -> ModelChoice | None:
     text = st.text_input(
-        f"Model id at {key.provider_name}",
+        f"Model id at {own.provider_name}",
         max_chars=200,
         placeholder="As the provider's documentation writes it",
-        key=field,
+        key=_field(key, own),
+        on_change=_set_by_hand if follow else None,
+        args=(key,),
     )
     if not text:
         return None
     try:
-        return key.typed(text)
+        return own.typed(text)
     except InvalidInputError as problem:
         parts.error(problem)
         return None

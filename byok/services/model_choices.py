@@ -49,6 +49,14 @@ class ModelChoice:
     group: str
     price_request: Decimal | None = None
 
+    def pin(self, name: ModelName | None, key_id: UUID | None) -> UUID | None:
+        """The pin to keep with this choice, where that name and pin were kept before.
+
+        A pin to the same key stays, also while that is the default one: else whichever is the default next would pay.
+        """
+        same = name == self.name and key_id in (self.key_id, self.own_key)
+        return key_id if same else self.key_id
+
 
 @dataclass(frozen=True, slots=True)
 class MenuKey:

@@ -336,6 +336,16 @@ def test_the_keyboard_sends_goes_from_column_to_column_and_stops(page: Page, app
     ended(page)
 
 
+def test_esc_stops_the_one_answer_that_is_running(page: Page, app: PacedApp) -> None:
+    line_up(page, "hang")
+    ask(page, "Alone, by keyboard")
+    expect(growing(page)).to_have_count(1)
+    app.provider.seen_when(lambda _: len(asked(app, "Alone, by keyboard")) == 1)
+    page.keyboard.press("Escape")
+    app.provider.seen_when(lambda _: [bool(one.aborted) for one in asked(app, "Alone, by keyboard")] == [True])
+    ended(page)
+
+
 def test_before_sending_it_says_who_pays_and_how_much_at_most(page: Page) -> None:
     line_up(page, FAST)
     expect(

@@ -23,7 +23,8 @@ function onKey(event) {
   const typing = event.target.closest?.("input, textarea, [contenteditable=true]");
   if (event.key === "Escape") {
     if (document.querySelector("[data-baseweb=popover], [role=listbox], [role=menu]")) return;
-    document.querySelector(".st-key-stop-all button")?.click();
+    const all = document.querySelector(".st-key-stop-all button"); // where one answer runs alone, only its card has one
+    (all ?? document.querySelector("[class*=st-key-stop-] button"))?.click();
   } else if (event.altKey && ["ArrowRight", "ArrowLeft"].includes(event.key)) {
     go(event.key === "ArrowRight" ? 1 : -1);
   } else if (event.key === "/" && !typing) {

@@ -48,21 +48,33 @@ def tools(who: Identity, thread: ThreadView | None, leaf: UUID | None) -> None:
 
 def _share(thread: ThreadView) -> None:
     who, conversation = signed_in(), thread.conversation
-    shared = st.toggle("Share with company", value=conversation.shared, key=f"shared-{conversation.id}")
-    if shared != conversation.shared:
+    key = f"shared-{conversation.id}"
+    clicked = st.session_state.pop(_clicked(key), None)
+    if clicked is not None:
         try:
-            workbench().conversations.share(who.actor, conversation.id, shared=shared)
+            workbench().conversations.share(who.actor, conversation.id, shared=clicked)
         except ByokError as problem:
             parts.error(problem)
             return
         st.rerun()
-    if shared:
+    # As it is kept, for another tab may have set it: what this one last drew is no click.
+    st.session_state[key] = conversation.shared
+    st.toggle("Share with company", key=key, on_change=_click, args=(key,))
+    if conversation.shared:
         st.caption(f"Everybody at {parts.plain(who.company_name)} can read it by this link, and only they.")
         st.code(
             f"{(st.context.url or '').partition('?')[0]}?conversation={conversation.id}", language=None, wrap_lines=True
         )
     else:
         st.caption("Only you can read it.")
+
+
+def _click(key: str) -> None:
+    st.session_state[_clicked(key)] = bool(st.session_state[key])
+
+
+def _clicked(key: str) -> str:
+    return f"{key}-clicked"
 
 
 def _export(thread: ThreadView, leaf: UUID | None) -> None:

@@ -102,7 +102,8 @@ def send(
     if leaf is not None:
         st.query_params[BRANCH] = str(asked.turn_id)
     st.query_params["conversation"] = str(asked.conversation_id)
-    columns.begin_anew(chatbot)
+    if thread is None:
+        columns.begin_anew(chatbot)
     return None
 
 

@@ -63,6 +63,8 @@ def initial(
         return list(draft)
     of_bot = Parameters(temperature=bot.temperature, max_tokens=bot.max_tokens) if bot else Parameters()
     name, key_id = (default.name, default.key_id) if default else (None, None)
+    if default is not None and bot is not None:
+        key_id = default.pin(bot.model, bot.key_id)
     return [ColumnSetup(name, key_id, of_bot, bot.system_prompt if bot else "")]
 
 
@@ -82,11 +84,22 @@ def draw_one(
     bot: ChatbotView | None,
     default: ModelChoice | None,
 ) -> Columns:
-    """One column: its picker, and beside it what else can be set, and a second model."""
-    key = f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
+    """One column: its picker, and beside it what else can be set, and a second model.
+
+    What is kept is shown, for it may have been set in another tab, or beside the parameters; a click here is kept at
+    once, so that an answer asked for again is the chosen model's.
+    """
+    is_kept = thread is not None or _draft_key(bot.id if bot else None) in st.session_state
+    key = _picker(thread, bot)
     current = menu.find(setup.model, key_id=setup.key_id) if setup.model else default
-    choice = model_picker.pick(menu, key=key, current=current, title=PICKER)
-    setup = replace(setup, model=choice.name if choice else None, key_id=choice.key_id if choice else None)
+    choice = model_picker.pick(menu, key=key, current=current, title=PICKER, follow=is_kept)
+    name, key_id = (choice.name, choice.pin(setup.model, setup.key_id)) if choice else (None, None)
+    chosen = replace(setup, model=name, key_id=key_id)
+    if is_kept and choice is not None and model_picker.by_hand(key):
+        if chosen != setup:
+            keep(who, [chosen], thread, bot)
+        model_picker.let_go(key)
+    setup = chosen
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         set_by = parameters.summary(setup)
         if st.button(set_by or "Parameters", icon=":material/tune:", type="tertiary", key="set-parameters"):
@@ -193,7 +206,7 @@ def _dialog(
     if not (done or twice) or choice is None or wanted is None:
         return
     changed = replace(wanted, model=ModelName(choice.name.source, choice.name.provider_id, choice.name.model))
-    changed = replace(changed, key_id=choice.key_id)
+    changed = replace(changed, key_id=choice.pin(like.model, like.key_id))
     if twice or setup is None:
         setups.append(replace(changed, id=new_id()))
     else:
@@ -203,11 +216,9 @@ def _dialog(
     except ByokError as problem:
         parts.error(problem)
         return
-    _forget_picker(thread, bot, changed.id if len(setups) == 1 else None)
+    model_picker.let_go(_picker(thread, bot))
     st.rerun()
 
 
-def _forget_picker(thread: ThreadView | None, bot: ChatbotView | None, only: UUID | None) -> None:
-    """The one picker of the page begins anew with what the dialog chose."""
-    if only is not None:
-        st.session_state.pop(f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}", None)
+def _picker(thread: ThreadView | None, bot: ChatbotView | None) -> str:
+    return f"model-{thread.conversation.id if thread else 'new'}-{bot.id if bot else 'none'}"
