@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from byok.frames import ATTEMPTS, FIGURES, read_usage
+from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, NotFoundError
 from byok.ground.settings import Settings
 from byok.process import Workbench
+from tests.services.usage_world import UsageWorld
 
 PAGE = Path(__file__).parents[1] / "docs" / "notebook.md"
 
@@ -35,6 +37,22 @@ def month(demo: Workbench) -> str:
     """The last whole month."""
     company = demo.accounts.company("northwind-labs")
     return demo.usage.months(company.operator)[1]
+
+
+@pytest.fixture
+def world(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UsageWorld:
+    """A ledger to fill, which the settings name."""
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path))
+    return UsageWorld(db)
+
+
+def by_source(world: UsageWorld) -> dict[str, dict[Any, Any]]:
+    """The figures of each source of the one provider, which its one day must have as well."""
+    world.add_up()
+    frames = read_usage("acme", month="2026-11")
+    found, of_day = (one.set_index("source")[[*FIGURES][1:]] for one in (frames.providers, frames.days))
+    assert found.equals(of_day)
+    return {str(source): row.to_dict() for source, row in found.iterrows()}
 
 
 def kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -69,6 +87,23 @@ def test_what_is_not_known_is_missing_and_not_0(demo: Workbench, month: str) -> 
     assert len(failed) > 0
     assert failed["tokens_out"].isna().all()
     assert failed["cost_pico"].isna().all()
+
+
+def test_a_cost_that_lacks_a_call_cut_off_before_any_text_is_flagged(world: UsageWorld) -> None:
+    world.add()
+    assert by_source(world)["byok"]["cost_at_least"] is False
+    unknown: dict[str, Any] = dict.fromkeys(("tokens_in", "tokens_out", "cost_pico", "ttft_ms"))
+    world.add(status="interrupted", answered=False, **unknown)
+    found = by_source(world)["byok"]
+    figures = ("cost_pico", "cost_at_least", "unpriced", "unanswered")
+    assert [found[name] for name in figures] == [10**9, True, 0, 1]
+
+
+def test_the_plans_messages_have_no_cost_that_could_be_more(world: UsageWorld) -> None:
+    world.plan()
+    found = by_source(world)["plan"]
+    assert pd.isna(found["cost_pico"])
+    assert found["cost_at_least"] is False
 
 
 def test_days_can_be_asked_for_instead_of_a_month(demo: Workbench, month: str) -> None:

@@ -31,6 +31,7 @@ FIGURES = kinds(
     (WHOLE, "requests answered errors unanswered open tokens_in tokens_out tokens_cached tokens_reasoning"),
     (WHOLE, "cost_pico"),
     (REAL, "cost_usd"),
+    (FLAG, "cost_at_least"),
     (WHOLE, "unpriced uncounted ttft_ms"),
 )
 ATTEMPTS = kinds(
@@ -119,9 +120,12 @@ def _open(company: str, workbench: Workbench | None) -> Iterator[tuple[Usage, Ac
 
 def _figures(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
     return [
-        {"provider_id": row.id, "provider": row.name, "source": source, **_row(figures)}
+        {"provider_id": row.id, "provider": row.name, "source": source, **_row(figures), **more}
         for row in rows
-        for source, figures in (("byok", row.byok), ("plan", row.plan))
+        for source, figures, more in (
+            ("byok", row.byok, {"cost_at_least": row.byok.cost_at_least}),
+            ("plan", row.plan, {"cost_at_least": False}),  # no cost at all is none that lacks something
+        )
         if figures.attempts
     ]
 
