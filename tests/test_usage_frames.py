@@ -99,10 +99,12 @@ def test_a_cost_that_lacks_a_call_cut_off_before_any_text_is_flagged(world: Usag
     assert [found[name] for name in figures] == [10**9, True, 0, 1]
 
 
-def test_the_plans_messages_have_no_cost_that_could_be_more(world: UsageWorld) -> None:
-    world.plan()
+@pytest.mark.parametrize("booked", [None, 10**9])
+def test_the_plans_messages_have_no_cost_that_could_be_more(world: UsageWorld, booked: int | None) -> None:
+    world.plan(cost_pico=booked)
     found = by_source(world)["plan"]
     assert pd.isna(found["cost_pico"])
+    assert pd.isna(found["cost_usd"])
     assert found["cost_at_least"] is False
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from byok.services.usage import Usage
 
 MOST = 10_000_000
+# Of the plan's messages, which are not paid for one by one, whatever was once booked for one of them.
+NO_COST = {"cost_pico": None, "cost_usd": None, "cost_at_least": False}
 FIGURES = kinds(
     (TEXT, "source"),
     (WHOLE, "requests answered errors unanswered open tokens_in tokens_out tokens_cached tokens_reasoning"),
@@ -124,7 +126,7 @@ def _figures(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
         for row in rows
         for source, figures, more in (
             ("byok", row.byok, {"cost_at_least": row.byok.cost_at_least}),
-            ("plan", row.plan, {"cost_at_least": False}),  # no cost at all is none that lacks something
+            ("plan", row.plan, NO_COST),
         )
         if figures.attempts
     ]
