@@ -114,6 +114,23 @@ def test_days_can_be_asked_for_instead_of_a_month(demo: Workbench, month: str) -
     assert set(frames.days["day"]) <= {f"{month}-10", f"{month}-11", f"{month}-12"}
 
 
+def test_days_can_be_written_as_text(demo: Workbench, month: str) -> None:
+    texts = {"first": f"{month}-10", "last": f"{month}-12"}
+    dates = {name: date.fromisoformat(text) for name, text in texts.items()}
+    found, same = (read_usage("northwind-labs", workbench=demo, **when) for when in (texts, dates))
+    assert len(found.days) > 0
+    assert found.days.equals(same.days)
+
+
+@pytest.mark.parametrize("name", ["first", "last"])
+@pytest.mark.parametrize("text", ["2026-10-32", "yesterday", "", "2026-10-01T00:00"])
+def test_text_that_is_no_day_is_refused_with_how_to_write_one(demo: Workbench, name: str, text: str) -> None:
+    when = {"first": "2026-10-01", "last": "2026-10-31"} | {name: text}
+    with pytest.raises(InvalidInputError, match=r"is not a day\. Write it as 2026-11-01\.$") as caught:
+        read_usage("northwind-labs", workbench=demo, **when)
+    assert caught.value.field == name
+
+
 def test_what_is_no_time_or_no_company_is_refused(demo: Workbench) -> None:
     with pytest.raises(ValueError, match="give a month"):
         read_usage("northwind-labs", workbench=demo)

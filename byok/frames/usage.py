@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from byok.core.ledger_figures import Figures
 from byok.frames.tables import FLAG, MOMENT, REAL, TEXT, WHOLE, frame, kinds
 from byok.services.attempts import AttemptView
-from byok.services.periods import Period
+from byok.services.periods import Period, day_from
 from byok.services.usage_table import UsageRow
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def read_usage(
     company: str,
     *,
     month: str | None = None,
-    first: date | None = None,
-    last: date | None = None,
+    first: date | str | None = None,
+    last: date | str | None = None,
     workbench: Workbench | None = None,
 ) -> UsageFrames:
     """Reads a company's usage of a month, or from one day to another.
@@ -79,7 +79,7 @@ def read_usage(
     Args:
         company: its slug.
         month: `YYYY-MM`.
-        first: with `last`, both included (UTC), instead of a month.
+        first: with `last`, both included (UTC), instead of a month; dates, or text `YYYY-MM-DD`.
         workbench: one that is open already; without it the settings of the environment hold.
 
     Raises:
@@ -91,7 +91,7 @@ def read_usage(
     if month is not None:
         period = Period.month(month)
     elif first is not None and last is not None:
-        period = Period.between(first, last)
+        period = Period.between(day_from(first, field="first"), day_from(last, field="last"))
     else:
         raise ValueError("give a month, or the first and the last day")
     with _open(company, workbench) as (usage, operator):

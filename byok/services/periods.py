@@ -86,6 +86,20 @@ class Period:
             seen = step
 
 
+def day_from(day: date | str, *, field: str) -> date:
+    """A day as such, or as text `YYYY-MM-DD`.
+
+    Raises:
+        InvalidInputError: the text is no day; `field` says which.
+    """
+    if not isinstance(day, str):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise InvalidInputError(f"{day!r} is not a day.", field=field, next_step="Write it as 2026-11-01.") from None
+
+
 def named(day: date, by: By) -> str:
     """The day or its month, as `Period.steps` writes it."""
     return f"{day}" if by == "day" else f"{day:%Y-%m}"
