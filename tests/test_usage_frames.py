@@ -134,8 +134,9 @@ def test_text_that_is_no_day_is_refused_with_how_to_write_one(demo: Workbench, n
 def test_what_is_no_time_or_no_company_is_refused(demo: Workbench) -> None:
     with pytest.raises(ValueError, match="give a month"):
         read_usage("northwind-labs", workbench=demo)
-    with pytest.raises(InvalidInputError):
-        read_usage("northwind-labs", month="2026-13", workbench=demo)
+    for month in ("2026-13", "0001-01"):
+        with pytest.raises(InvalidInputError):
+            read_usage("northwind-labs", month=month, workbench=demo)
     with pytest.raises(NotFoundError):
         read_usage("nobody", month="2026-01", workbench=demo)
 

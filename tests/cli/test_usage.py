@@ -48,6 +48,8 @@ def test_any_days_can_be_asked_for_and_the_json_names_them(byok: Byok, used: str
     ("options", "status"),
     [
         (["--from", "2026-02-01", "--to", "2026-01-01"], 1),
+        (["--from", "0001-01-01", "--to", "0001-01-01"], 1),
+        (["--month", "0001-01"], 1),
         (["--from", "2024-01-01", "--to", "2026-01-01"], 1),
         (["--to", "2026-01-01"], 2),
         (["--month", "2026-01", "--from", "2026-01-01"], 2),
