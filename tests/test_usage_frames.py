@@ -99,6 +99,22 @@ def test_a_cost_that_lacks_a_call_cut_off_before_any_text_is_flagged(world: Usag
     assert [found[name] for name in figures] == [10**9, True, 0, 1]
 
 
+def test_no_message_of_the_plan_is_unpriced(world: UsageWorld) -> None:
+    world.plan(count=2)
+    world.add(cost_pico=None)
+    found = by_source(world)
+    assert (found["plan"]["unpriced"], found["byok"]["unpriced"]) == (0, 1)
+
+
+@pytest.mark.parametrize("column", ["tokens_cached", "tokens_reasoning"])
+def test_counts_that_no_provider_told_are_missing_in_the_attempts_and_0_nowhere(world: UsageWorld, column: str) -> None:
+    world.add(count=2)
+    world.add_up()
+    frames = read_usage("acme", month="2026-11")
+    assert frames.attempts[column].isna().all()
+    assert column not in {*FIGURES, *frames.providers.columns, *frames.days.columns}
+
+
 @pytest.mark.parametrize("booked", [None, 10**9])
 def test_the_plans_messages_have_no_cost_that_could_be_more(world: UsageWorld, booked: int | None) -> None:
     world.plan(cost_pico=booked)

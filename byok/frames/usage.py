@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 MOST = 10_000_000
 # Of the plan's messages, which are not paid for one by one, whatever was once booked for one of them.
-NO_COST = {"cost_pico": None, "cost_usd": None, "cost_at_least": False}
+NO_COST = {"cost_pico": None, "cost_usd": None, "cost_at_least": False, "unpriced": 0}
 FIGURES = kinds(
     (TEXT, "source"),
-    (WHOLE, "requests answered errors unanswered open tokens_in tokens_out tokens_cached tokens_reasoning"),
-    (WHOLE, "cost_pico"),
+    # Without cached and reasoning tokens: the days are kept without saying of how many attempts these are known.
+    (WHOLE, "requests answered errors unanswered open tokens_in tokens_out cost_pico"),
     (REAL, "cost_usd"),
     (FLAG, "cost_at_least"),
     (WHOLE, "unpriced uncounted ttft_ms"),
