@@ -156,6 +156,8 @@ def correct(
     as_json: bool,
 ) -> None:
     """Book a correction of one attempt; its own row stays as it is."""
+    if cost is None and tokens_in is None and tokens_out is None:
+        raise click.UsageError("Say what it really was: --cost, --tokens-in or --tokens-out.")
     with workbench() as bench:
         made = bench.corrections.correct(
             bench.accounts.company(slug).operator,

@@ -155,9 +155,17 @@ def test_where_the_output_has_no_sign_for_at_least_it_is_said_in_ascii(
     assert b">= 1.50" in file.getvalue()
 
 
-def test_a_correction_without_any_figure_says_so(byok: Byok, used: str) -> None:
+def test_a_correction_without_any_figure_asks_for_one(byok: Byok, used: str) -> None:
     (one,) = table(byok("usage", "attempts", "--company", used))
     done = byok("usage", "correct", "--company", used, "--attempt", one["Attempt"], "--reason", "none")
+    assert done.status == 2
+    assert "Error: Say what it really was: --cost, --tokens-in or --tokens-out." in done.err
+
+
+def test_a_correction_to_the_figures_that_an_attempt_has_already_says_so(byok: Byok, used: str) -> None:
+    (one,) = table(byok("usage", "attempts", "--company", used))
+    name = ("--company", used, "--attempt", one["Attempt"])
+    done = byok("usage", "correct", *name, "--tokens-in", one["Tokens in"], "--reason", "none")
     assert (done.status, done.err) == (1, "byok: The attempt has these figures already.\n")
 
 
