@@ -124,7 +124,7 @@ class UsageTable:
             **when,
             "rows": [_json(row) for row in self.rows],
             "total": _both(self.total),
-            "allowance": {"messages": self.allowance, "used": self.used},
+            "allowance": {"month": self.month, "messages": self.allowance, "used": self.used},
         }
 
 

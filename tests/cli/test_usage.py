@@ -169,5 +169,13 @@ def test_a_correction_to_the_figures_that_an_attempt_has_already_says_so(byok: B
     assert (done.status, done.err) == (1, "byok: The attempt has these figures already.\n")
 
 
+def test_the_messages_used_are_those_of_a_month_that_is_named(byok: Byok, acme: str) -> None:
+    others = ("--from", "2026-01-02", "--to", "2026-02-03")
+    for asked, month in ((others, month_of(utc_now())), (("--month", "2026-01"), "2026-01")):
+        done = byok("usage", "--company", acme, *asked)
+        assert done.out.splitlines()[-1].startswith(f"Pro, {month}: 0 of ")
+        assert byok("usage", "--company", acme, *asked, "--json").json["allowance"]["month"] == month
+
+
 def test_a_company_before_a_command_of_usage_is_wrong_usage(byok: Byok, acme: str) -> None:
     assert byok("usage", "--company", acme, "verify").status == 2

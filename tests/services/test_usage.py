@@ -69,7 +69,7 @@ def test_the_table_has_the_shape_that_scripts_rely_on(any_one: TalkWorld) -> Non
         "month": month_of(utc_now()),
         "rows": [{"provider": "fake", **figures}],
         "total": figures,
-        "allowance": {"messages": 10, "used": 1},
+        "allowance": {"month": month_of(utc_now()), "messages": 10, "used": 1},
     }
 
 
