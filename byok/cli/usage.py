@@ -156,6 +156,8 @@ def correct(
     as_json: bool,
 ) -> None:
     """Book a correction of one attempt; its own row stays as it is."""
+    if cost is None and tokens_in is None and tokens_out is None:
+        raise click.UsageError("Say what it really was: --cost, --tokens-in or --tokens-out.")
     with workbench() as bench:
         made = bench.corrections.correct(
             bench.accounts.company(slug).operator,
@@ -190,7 +192,8 @@ def _show(table: UsageTable) -> None:
     first = next(iter(table.rows[0].where)).removesuffix("_id").upper() if table.rows else ""
     echo_table([first, *HEADINGS], rows, empty="Nothing was used in this time.")
     click.echo(table.line)
-    click.echo(f"{table.plan_name}: {table.used:,} of {table.allowance:,} messages used, {table.left:,} left.")
+    used, allowance = f"{table.used:,}", f"{table.allowance:,}"
+    click.echo(f"{table.plan_name}, {table.month}: {used} of {allowance} messages used, {table.left:,} left.")
     for note in table.notes:
         click.echo(note)
 

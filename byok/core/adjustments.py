@@ -49,7 +49,7 @@ def adjust(
 
     Raises:
         NotFoundError: the company has no such attempt.
-        InvalidInputError: it is still open, or nothing would change.
+        InvalidInputError: it is still open, nothing would change, or a message of the plan were to get a cost.
     """
     # Each correction is a difference to all those before it.
     one_at_a_time(connection, company_id=company_id)
@@ -57,6 +57,12 @@ def adjust(
     row = connection.execute(mine).one_or_none()
     if row is None:
         raise NotFoundError("There is no such attempt.")
+    if row.source == "plan" and wanted.cost_pico is not None:
+        raise InvalidInputError(
+            "The plan pays for this message, so it has no cost of its own.",
+            field="cost",
+            next_step="Correct its token counts alone.",
+        )
     if row.status == "reserved":
         raise InvalidInputError(
             "The attempt is still open.", field="attempt", next_step="Correct it when it has ended."

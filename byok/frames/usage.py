@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from byok.core.ledger_figures import Figures
 from byok.frames.tables import FLAG, MOMENT, REAL, TEXT, WHOLE, frame, kinds
 from byok.services.attempts import AttemptView
-from byok.services.periods import Period
+from byok.services.periods import Period, day_from
 from byok.services.usage_table import UsageRow
 
 if TYPE_CHECKING:
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from byok.services.usage import Usage
 
 MOST = 10_000_000
+# Of the plan's messages, which are not paid for one by one, whatever was once booked for one of them.
+NO_COST = {"cost_pico": None, "cost_usd": None, "cost_at_least": False, "unpriced": 0}
 FIGURES = kinds(
     (TEXT, "source"),
-    (WHOLE, "requests answered errors unanswered open tokens_in tokens_out tokens_cached tokens_reasoning"),
-    (WHOLE, "cost_pico"),
+    # Without cached and reasoning tokens: the days are kept without saying of how many attempts these are known.
+    (WHOLE, "requests answered errors unanswered open tokens_in tokens_out cost_pico"),
     (REAL, "cost_usd"),
+    (FLAG, "cost_at_least"),
     (WHOLE, "unpriced uncounted ttft_ms"),
 )
 ATTEMPTS = kinds(
@@ -67,8 +70,8 @@ def read_usage(
     company: str,
     *,
     month: str | None = None,
-    first: date | None = None,
-    last: date | None = None,
+    first: date | str | None = None,
+    last: date | str | None = None,
     workbench: Workbench | None = None,
 ) -> UsageFrames:
     """Reads a company's usage of a month, or from one day to another.
@@ -76,7 +79,7 @@ def read_usage(
     Args:
         company: its slug.
         month: `YYYY-MM`.
-        first: with `last`, both included (UTC), instead of a month.
+        first: with `last`, both included (UTC), instead of a month; dates, or text `YYYY-MM-DD`.
         workbench: one that is open already; without it the settings of the environment hold.
 
     Raises:
@@ -88,7 +91,7 @@ def read_usage(
     if month is not None:
         period = Period.month(month)
     elif first is not None and last is not None:
-        period = Period.between(first, last)
+        period = Period.between(day_from(first, field="first"), day_from(last, field="last"))
     else:
         raise ValueError("give a month, or the first and the last day")
     with _open(company, workbench) as (usage, operator):
@@ -119,9 +122,12 @@ def _open(company: str, workbench: Workbench | None) -> Iterator[tuple[Usage, Ac
 
 def _figures(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
     return [
-        {"provider_id": row.id, "provider": row.name, "source": source, **_row(figures)}
+        {"provider_id": row.id, "provider": row.name, "source": source, **_row(figures), **more}
         for row in rows
-        for source, figures in (("byok", row.byok), ("plan", row.plan))
+        for source, figures, more in (
+            ("byok", row.byok, {"cost_at_least": row.byok.cost_at_least}),
+            ("plan", row.plan, NO_COST),
+        )
         if figures.attempts
     ]
 

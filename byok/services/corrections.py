@@ -59,7 +59,7 @@ class Corrections:
         """Books a correction of an attempt; the attempt's own row stays as it is.
 
         Args:
-            cost: in USD, what it really cost. A figure that is not given stays.
+            cost: in USD, what it really cost; none for a message of the plan. A figure that is not given stays.
 
         Returns:
             The correction's id.

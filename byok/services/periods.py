@@ -12,6 +12,7 @@ from byok.ground.errors import InvalidInputError
 
 LONGEST: Final = 400
 """Days."""
+FIRST_YEAR: Final = 1000  # an earlier one is not written with four digits everywhere
 LAST_YEAR: Final = 9998  # of the next one, Python's calendar does not know the end
 By = Literal["day", "month"]
 
@@ -32,7 +33,7 @@ class Period:
         """
         year, dash, number = month.partition("-")
         digits = len(year) == 4 and len(number) == 2 and (year + number).isdecimal() and month.isascii()
-        if not (digits and dash and 1 <= int(number) <= 12 and 1 <= int(year) <= LAST_YEAR):
+        if not (digits and dash and 1 <= int(number) <= 12 and FIRST_YEAR <= int(year) <= LAST_YEAR):
             raise InvalidInputError(f"{month!r} is not a month.", field="month", next_step="Write it as 2026-11.")
         return cls(*days_of(month))
 
@@ -46,8 +47,13 @@ class Period:
         """From one day to another.
 
         Raises:
-            InvalidInputError: the last comes before the first or too late, or they are more than `LONGEST` days.
+            InvalidInputError: the last comes before the first or too late, the first too early, or they are more than
+                `LONGEST` days.
         """
+        if first.year < FIRST_YEAR:
+            raise InvalidInputError(
+                f"The first day is before the year {FIRST_YEAR}.", field="period", next_step="Choose a later one."
+            )
         if last.year > LAST_YEAR:
             raise InvalidInputError(
                 f"The last day is after the year {LAST_YEAR}.", field="period", next_step="Choose an earlier one."
@@ -84,6 +90,20 @@ class Period:
             if step != seen:
                 yield step
             seen = step
+
+
+def day_from(day: date | str, *, field: str) -> date:
+    """A day as such, or as text `YYYY-MM-DD`.
+
+    Raises:
+        InvalidInputError: the text is no day; `field` says which.
+    """
+    if not isinstance(day, str):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise InvalidInputError(f"{day!r} is not a day.", field=field, next_step="Write it as 2026-11-01.") from None
 
 
 def named(day: date, by: By) -> str:

@@ -124,7 +124,7 @@ class UsageTable:
             **when,
             "rows": [_json(row) for row in self.rows],
             "total": _both(self.total),
-            "allowance": {"messages": self.allowance, "used": self.used},
+            "allowance": {"month": self.month, "messages": self.allowance, "used": self.used},
         }
 
 
@@ -157,14 +157,22 @@ def _both(row: UsageRow) -> dict[str, Any]:
             "tokens_in": byok.tokens_in,
             "tokens_out": byok.tokens_out,
             "cost": usd(byok.cost_pico),
+            "cost_at_least": byok.cost_at_least,
             "unpriced": byok.unpriced,
             "errors": byok.errors,
             "ttft_ms": byok.ttft_ms,
+            **_missing(byok),
         },
         "plan": {
             "messages": plan.answered,
             "tokens_in": plan.tokens_in,
             "tokens_out": plan.tokens_out,
             "errors": plan.errors,
+            **_missing(plan),
         },
     }
+
+
+def _missing(figures: Figures) -> dict[str, int]:
+    """How many attempts the sums lack something of, or everything."""
+    return {"uncounted": figures.uncounted, "unanswered": figures.unanswered, "open": figures.open}

@@ -48,6 +48,8 @@ def test_any_days_can_be_asked_for_and_the_json_names_them(byok: Byok, used: str
     ("options", "status"),
     [
         (["--from", "2026-02-01", "--to", "2026-01-01"], 1),
+        (["--from", "0001-01-01", "--to", "0001-01-01"], 1),
+        (["--month", "0001-01"], 1),
         (["--from", "2024-01-01", "--to", "2026-01-01"], 1),
         (["--to", "2026-01-01"], 2),
         (["--month", "2026-01", "--from", "2026-01-01"], 2),
@@ -153,10 +155,26 @@ def test_where_the_output_has_no_sign_for_at_least_it_is_said_in_ascii(
     assert b">= 1.50" in file.getvalue()
 
 
-def test_a_correction_without_any_figure_says_so(byok: Byok, used: str) -> None:
+def test_a_correction_without_any_figure_asks_for_one(byok: Byok, used: str) -> None:
     (one,) = table(byok("usage", "attempts", "--company", used))
     done = byok("usage", "correct", "--company", used, "--attempt", one["Attempt"], "--reason", "none")
+    assert done.status == 2
+    assert "Error: Say what it really was: --cost, --tokens-in or --tokens-out." in done.err
+
+
+def test_a_correction_to_the_figures_that_an_attempt_has_already_says_so(byok: Byok, used: str) -> None:
+    (one,) = table(byok("usage", "attempts", "--company", used))
+    name = ("--company", used, "--attempt", one["Attempt"])
+    done = byok("usage", "correct", *name, "--tokens-in", one["Tokens in"], "--reason", "none")
     assert (done.status, done.err) == (1, "byok: The attempt has these figures already.\n")
+
+
+def test_the_messages_used_are_those_of_a_month_that_is_named(byok: Byok, acme: str) -> None:
+    others = ("--from", "2026-01-02", "--to", "2026-02-03")
+    for asked, month in ((others, month_of(utc_now())), (("--month", "2026-01"), "2026-01")):
+        done = byok("usage", "--company", acme, *asked)
+        assert done.out.splitlines()[-1].startswith(f"Pro, {month}: 0 of ")
+        assert byok("usage", "--company", acme, *asked, "--json").json["allowance"]["month"] == month
 
 
 def test_a_company_before_a_command_of_usage_is_wrong_usage(byok: Byok, acme: str) -> None:

@@ -24,7 +24,7 @@ from byok.services.periods import Period
 from byok.services.usage import Usage
 from byok.services.usage_table import UsageTable
 from tests.audit_world import fresh_vault
-from tests.run_world import BYOK, NOVEMBER, Author, row, rows
+from tests.run_world import BYOK, NOVEMBER, PLAN, Author, row, rows
 from tests.services.talk_world import PLANS
 
 MONTH = Period.month("2026-11")
@@ -44,10 +44,10 @@ class Books:
         self.usage = Usage(db=db, plans=PLANS, catalogue=Catalogue({}), clock=lambda: NOVEMBER)
 
     def attempt(self, outcome: Outcome | None = PRICED, **more: Any) -> UUID:
-        """One attempt on an own key, settled where there is an outcome."""
+        """One attempt, on an own key unless named otherwise, settled where there is an outcome."""
         fixed: dict[str, Any] = {"company_id": self.author.company_id, "process_id": new_id(), "name": BYOK}
         with self.db.write_core() as connection:
-            attempt_id = reserve(connection, **fixed, at=NOVEMBER, plan_messages=10, **more)
+            attempt_id = reserve(connection, **fixed | more, at=NOVEMBER, plan_messages=10)
             if outcome is not None:
                 settle(connection, attempt_id, outcome, at=NOVEMBER)
         return attempt_id
@@ -123,6 +123,21 @@ def test_what_is_the_same_already_is_no_correction(books: Books) -> None:
     with pytest.raises(InvalidInputError, match="these figures already"):
         books.correct(attempt_id, tokens_in=10)
     assert rows(books.db, "adjustment") == []
+
+
+def test_a_message_that_the_plan_paid_for_gets_no_cost(books: Books) -> None:
+    attempt_id = books.attempt(BARE, name=PLAN)
+    with pytest.raises(InvalidInputError, match=r"no cost of its own\. Correct its token counts") as caught:
+        books.correct(attempt_id, cost=Decimal("0.5"), tokens_in=5, tokens_out=7)
+    assert caught.value.field == "cost"
+    assert rows(books.db, "adjustment") == []
+
+
+def test_a_message_of_the_plan_can_get_other_token_counts(books: Books) -> None:
+    books.correct(books.attempt(BARE, name=PLAN), tokens_in=5, tokens_out=7)
+    found = books.table().total.plan
+    assert (found.tokens_in, found.tokens_out, found.cost_pico) == (5, 7, None)
+    assert books.corrections.verify().differences == ()
 
 
 def test_an_open_attempt_cannot_be_corrected(books: Books) -> None:

@@ -48,7 +48,7 @@ def test_its_steps_are_every_day_or_every_month_that_it_touches_in_order() -> No
     assert days == sorted(set(days))
 
 
-@pytest.mark.parametrize("month", ["9999-12", "0000-01"])
+@pytest.mark.parametrize("month", ["9999-12", "0000-01", "0001-01", "0999-12"])
 def test_a_month_beyond_the_calendar_is_refused_rather_than_failing(month: str) -> None:
     with pytest.raises(InvalidInputError, match="is not a month"):
         Period.month(month)
@@ -57,3 +57,14 @@ def test_a_month_beyond_the_calendar_is_refused_rather_than_failing(month: str) 
 def test_the_calendars_last_day_is_refused_as_a_span_too() -> None:
     with pytest.raises(InvalidInputError, match="Choose an earlier one"):
         Period.between(date.max, date.max)
+
+
+@pytest.mark.parametrize("day", [date.min, date(999, 12, 31)])
+def test_a_day_whose_year_has_no_four_digits_is_refused_rather_than_failing(day: date) -> None:
+    with pytest.raises(InvalidInputError, match="Choose a later one"):
+        Period.between(day, day)
+
+
+def test_the_first_and_the_last_year_are_periods_that_can_be_named() -> None:
+    assert Period.month("1000-01").label == "1000-01"
+    assert Period.between(date(9998, 12, 1), date(9998, 12, 31)).as_month == "9998-12"

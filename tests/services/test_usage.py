@@ -23,6 +23,8 @@ from tests.fake_provider import refuse
 from tests.run_world import BYOK, PLAN, Author
 from tests.services.talk_world import TalkWorld, talk_world
 
+NOTHING_MISSING = {"uncounted": 0, "unanswered": 0, "open": 0}
+
 
 @pytest.fixture
 def any_one(any_db: Database) -> Iterator[TalkWorld]:
@@ -53,10 +55,12 @@ def test_the_table_has_the_shape_that_scripts_rely_on(any_one: TalkWorld) -> Non
             "tokens_in": 22,
             "tokens_out": 14,
             "cost": "0.000000014",
+            "cost_at_least": False,
             "unpriced": 0,
             "errors": 1,
+            **NOTHING_MISSING,
         },
-        "plan": {"messages": 1, "tokens_in": 11, "tokens_out": 7, "errors": 0},
+        "plan": {"messages": 1, "tokens_in": 11, "tokens_out": 7, "errors": 0, **NOTHING_MISSING},
     }
     found = any_one.usage().month(any_one.ada).to_json()
     for both in (found["total"], *found["rows"]):
@@ -65,7 +69,7 @@ def test_the_table_has_the_shape_that_scripts_rely_on(any_one: TalkWorld) -> Non
         "month": month_of(utc_now()),
         "rows": [{"provider": "fake", **figures}],
         "total": figures,
-        "allowance": {"messages": 10, "used": 1},
+        "allowance": {"month": month_of(utc_now()), "messages": 10, "used": 1},
     }
 
 
@@ -78,11 +82,13 @@ def test_an_empty_month_is_all_zeros(one: TalkWorld) -> None:
             "tokens_in": 0,
             "tokens_out": 0,
             "cost": "0.000000",
+            "cost_at_least": False,
             "unpriced": 0,
             "errors": 0,
             "ttft_ms": None,
+            **NOTHING_MISSING,
         },
-        "plan": {"messages": 0, "tokens_in": 0, "tokens_out": 0, "errors": 0},
+        "plan": {"messages": 0, "tokens_in": 0, "tokens_out": 0, "errors": 0, **NOTHING_MISSING},
     }
     assert (table.rows, table.notes, table.left) == ((), (), 10)
 
@@ -118,6 +124,27 @@ def test_a_month_without_any_price_says_that_its_cost_is_not_known(one: TalkWorl
     table = one.usage().month(one.ada)
     assert table.total.byok.cost_pico is None
     assert table.notes == ("2 calls unpriced: what it cost is not known here.",)
+
+
+def test_the_json_says_that_a_cost_lacks_that_of_a_call_cut_off_before_any_text(one: TalkWorld) -> None:
+    use(one)
+    cut = sa.select(sa.func.min(ATTEMPTS.c.id)).where(ATTEMPTS.c.source == "byok", ATTEMPTS.c.answered)
+    unknown = dict.fromkeys(("tokens_in", "tokens_out", "cost_pico", "ttft_ms"))
+    rewrite(one, ATTEMPTS.c.id == cut.scalar_subquery(), status="interrupted", answered=False, **unknown)
+    found = one.usage().month(one.ada).to_json()["total"]["byok"]
+    figures = ("cost", "cost_at_least", "unpriced", "unanswered")
+    assert [found[name] for name in figures] == ["0.000000007", True, 0, 1]
+
+
+def test_the_json_counts_the_calls_that_its_sums_lack_own_ones_and_the_plans_apart(one: TalkWorld) -> None:
+    use(one)
+    for name in (BYOK, PLAN):
+        one.author.reserve(one.process.runner.enlist(), name=name)
+    rewrite(one, (ATTEMPTS.c.source == "plan") & ATTEMPTS.c.answered, tokens_out=None)
+    total = one.usage().month(one.ada).to_json()["total"]
+    found = {source: {name: total[source][name] for name in NOTHING_MISSING} for source in ("byok", "plan")}
+    assert found["byok"] == NOTHING_MISSING | {"open": 1}
+    assert found["plan"] == NOTHING_MISSING | {"uncounted": 1, "open": 1}
 
 
 def test_a_member_sees_his_own_usage_and_what_is_left_for_all(one: TalkWorld) -> None:

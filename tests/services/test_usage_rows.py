@@ -219,6 +219,7 @@ def test_the_allowance_beside_a_past_month_is_about_that_month(world: UsageWorld
     usage = world.usage()
     past, span = usage.table(world.ada, Period.month("2026-10")), usage.table(world.ada, AUTUMN)
     assert (past.used, past.current, span.used, span.current) == (4, False, 1, True)
+    assert [one.to_json()["allowance"]["month"] for one in (past, span)] == ["2026-10", "2026-11"]
 
 
 def test_the_csv_has_each_row_followed_by_its_parts_and_the_total_last(world: UsageWorld) -> None:
