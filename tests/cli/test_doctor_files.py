@@ -1,0 +1,54 @@
+"""What `byok doctor` says of files, and what it makes of a BYOK_HOME that is not there yet."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Byok
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+
+
+def said(byok: Byok, name: str) -> str:
+    """State and detail of one check."""
+    (row,) = [row for row in byok("doctor", "--json").json if row["name"] == name]
+    return f"{row['state']}: {row['detail']}"
+
+
+@pytest.fixture
+def master_keys(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYOK_MASTER_KEYS", "m1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+def test_the_doctor_names_the_files_that_it_looked_at(byok: Byok, home: Path) -> None:
+    assert said(byok, "files") == (
+        "ok: no other user of this machine may read byok.sqlite3, byok.sqlite3-wal, byok.sqlite3-shm, master.keys"
+    )
+
+
+@pytest.mark.usefixtures("master_keys")
+def test_the_doctor_looks_at_a_sqlite_database_that_is_named_by_url(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BYOK_DATABASE_URL", f"sqlite:///{tmp_path / 'o.sqlite3'}")
+    (tmp_path / "o.sqlite3").touch(mode=0o644)
+    assert "may read o.sqlite3" in said(byok, "files")
+    assert (tmp_path / "o.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("master_keys")
+def test_the_doctor_says_that_postgresql_s_own_files_were_not_looked_at(
+    byok: Byok,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    new_postgres: Callable[[str], str],
+    migrated_postgres: str,
+) -> None:
+    monkeypatch.setenv("BYOK_DATABASE_URL", new_postgres(migrated_postgres))
+    assert said(byok, "files") == ("ok: none that is secret is in BYOK_HOME; the database's own were not looked at")

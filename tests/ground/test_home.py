@@ -1,0 +1,109 @@
+"""BYOK_HOME and the database's files: who may read them, and what is said where they cannot be written."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from byok.ground import schema
+from byok.ground.db import Database, sqlite_file
+from byok.ground.errors import SettingsError
+from byok.ground.home import closed_to_others, database_files, make_home
+from byok.ground.settings import Settings
+from byok.process import Workbench
+
+modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+
+
+def named(tmp_path: Path, url: str) -> Settings:
+    keys = SecretStr("m1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    return Settings(home=tmp_path / "home", demo=False, database_url=SecretStr(url), master_keys=keys)
+
+
+def mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+@modes
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///{}", "sqlite+pysqlite:///{}?timeout=9", "sqlite:///file:{}?uri=true", "sqlite:///file://{}?uri=1"],
+)
+def test_a_sqlite_database_named_by_url_is_made_for_this_user_only(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "of ours" / "o.sqlite3"
+    settings = named(tmp_path, url.format(file))
+    bench = Workbench.open(settings, what="command")
+    with bench.db.read() as session:
+        session.connection()
+        found = {one.name: mode(one) for one in database_files(settings)}
+    bench.close()
+    assert found == {"o.sqlite3": 0o600, "o.sqlite3-wal": 0o600, "o.sqlite3-shm": 0o600}
+    assert mode(file.parent) == 0o700
+
+
+@modes
+def test_a_sqlite_database_named_by_url_that_others_may_read_is_closed_with_its_log(tmp_path: Path) -> None:
+    settings = named(tmp_path, f"sqlite:///{tmp_path / 'o.sqlite3'}")
+    for file in database_files(settings):
+        file.touch()
+        file.chmod(0o644)
+    make_home(settings)
+    assert [mode(file) for file in database_files(settings)] == [0o600] * 3
+
+
+@modes
+def test_a_database_behind_a_link_is_closed_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "o.sqlite3")
+    settings = named(tmp_path, f"sqlite:///{tmp_path / 'link'}")
+    make_home(settings)
+    with closing(sqlite3.connect(tmp_path / "link")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (c)")
+        assert [mode(file) for file in database_files(settings)] == [0o600] * 3
+
+
+@modes
+def test_a_folder_in_the_place_of_the_database_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o755)
+    make_home(named(tmp_path, f"sqlite:///{tmp_path / 'shared'}"))
+    assert mode(tmp_path / "shared") == 0o755
+    assert not closed_to_others(tmp_path / "shared")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite:///file:shared?mode=memory&uri=true",
+        "postgresql+psycopg://db/byok",
+    ],
+)
+def test_no_file_is_looked_for_in_memory_and_on_postgresql(url: str) -> None:
+    assert sqlite_file(url) is None
+
+
+@pytest.mark.parametrize("url", ["no url", "sqlite://host/o.sqlite3", "postgresql+psycopg://db:port/byok"])
+def test_nothing_is_made_for_what_is_no_database_url(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="BYOK_DATABASE_URL is not a database URL"):
+        sqlite_file(url)
+
+
+def test_a_database_named_by_uri_makes_nothing_beside_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    db = Database(f"sqlite:///file:{tmp_path / 'there' / 'o.sqlite3'}?uri=true")
+    schema.upgrade(db)
+    db.close()
+    assert list((tmp_path / "here").iterdir()) == []
