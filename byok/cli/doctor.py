@@ -53,6 +53,8 @@ def _checks() -> Iterator[Result]:
     yield Result("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     try:
         settings = Settings.load()
+        if settings.embedded:
+            make_home(settings)
     except ByokError as error:
         yield Result("settings", "fail", str(error))
         return
@@ -114,9 +116,9 @@ def _unknown_platform_keys(settings: Settings) -> list[str]:
 
 def _wrong_master_key(settings: Settings) -> Result | None:
     """What keeps every process from starting on this database, by its own name; None where nothing does."""
-    make_home(settings)
     database = None
     try:
+        make_home(settings)
         database = Database(settings.url)
         schema.upgrade(database)
     except ByokError as error:

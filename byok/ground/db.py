@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from byok.ground.errors import SettingsError
 from byok.ground.prepared import execute
+from byok.ground.settings import unwritable
 
 WRITE = {"byok_write": True}
 AWAY: Final = (sa.exc.OperationalError, sa.exc.TimeoutError)
@@ -48,7 +49,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite" and read_only:
             parsed = _there(parsed, self.file)
         elif self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(self.file.parent)
         try:
             # hide_parameters: an error of the database must not print what was written.
             options = {"postgresql_readonly": True} if read_only else {}
@@ -145,6 +146,21 @@ def sqlite_file(url: str) -> Path | None:
     return None if name in ("", ":memory:") else Path(name).absolute()
 
 
+def is_there(file: Path) -> bool:
+    """Whether there is a database's file.
+
+    Raises:
+        SettingsError: it cannot be said, for want of rights or because there can be no such name.
+    """
+    try:
+        return file.is_file()
+    except OSError as error:
+        raise SettingsError(
+            f"The database {file} cannot be read: {error.strerror}.",
+            next_step="Give this process the right to read it, or set BYOK_HOME or BYOK_DATABASE_URL.",
+        ) from None
+
+
 def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
@@ -160,9 +176,16 @@ def _no_url() -> SettingsError:
     return SettingsError("BYOK_DATABASE_URL is not a database URL.")
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(f"The database's folder {folder}", error, instead="BYOK_HOME or BYOK_DATABASE_URL") from None
+
+
 def _there(url: sa.URL, file: Path | None) -> sa.URL:
     """The same SQLite file, never to be made. Not SQLite's mode "ro", which leaves the files of its log behind."""
-    if file is None or not file.is_file():
+    if file is None or not is_there(file):
         raise SettingsError(
             f"There is no database at {file or 'BYOK_DATABASE_URL'}.",
             next_step="Start the app once, or set BYOK_HOME or BYOK_DATABASE_URL to where there is one.",

@@ -11,21 +11,37 @@ import stat
 from pathlib import Path
 
 from byok.ground.db import sqlite_file
-from byok.ground.settings import Settings
+from byok.ground.settings import Settings, unwritable
 
 
 def make_home(settings: Settings) -> None:
     """Makes `BYOK_HOME` and, for SQLite, the database's file: both for this user's eyes only.
 
     A folder that is there already keeps its mode, since it may be anybody's; the files in it are closed all the same.
+
+    Raises:
+        SettingsError: one of them cannot be made; the message names the variable.
     """
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for file in database_files(settings)[:1]:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):  # SQLite gives its log the mode of the file beside it
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    for one in database_files(settings):
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unwritable(f"BYOK_HOME {settings.home}", error) from None
+    files = database_files(settings)
+    if files:
+        try:
+            _make_database(files[0])
+        except OSError as error:
+            if settings.embedded:
+                raise unwritable(f"BYOK_HOME {settings.home}", error) from None
+            raise unwritable(f"BYOK_DATABASE_URL: {files[0]}", error, instead="BYOK_DATABASE_URL") from None
+    for one in files:
         closed_to_others(one)
+
+
+def _make_database(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.suppress(FileExistsError):  # SQLite gives its log the mode of the file beside it
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def database_files(settings: Settings) -> list[Path]:

@@ -90,4 +90,21 @@ def _environment() -> Mapping[str, str]:
         return os.environ
     from dotenv import dotenv_values  # most starts have no such file
 
-    return {**{name: value for name, value in dotenv_values(DOTENV).items() if value is not None}, **os.environ}
+    try:
+        named = dotenv_values(DOTENV)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(
+            f"{DOTENV.absolute()} cannot be read: {reason}.",
+            next_step="Save it as UTF-8, where this process may read it, or move it away.",
+        ) from None
+    return {**{name: value for name, value in named.items() if value is not None}, **os.environ}
+
+
+def unwritable(what: str, error: OSError, *, instead: str = "BYOK_HOME") -> SettingsError:
+    """What is said where something of the settings cannot be written; `instead` names what leads elsewhere."""
+    reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+    return SettingsError(
+        f"{what} cannot be written: {reason}.",
+        next_step=f"Give this process the right to write there, or set {instead}.",
+    )

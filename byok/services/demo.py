@@ -21,9 +21,9 @@ from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.errors import InvalidInputError, NotAllowedError, SettingsError
 from byok.ground.home import closed_to_others
-from byok.ground.settings import Settings
+from byok.ground.settings import Settings, unwritable
 from byok.ground.tables import Company, Person
 from byok.services.access import Actor, admit
 from byok.services.erasure import Erasures
@@ -195,6 +195,17 @@ class Demo:
 
 
 def _kept_password(path: Path) -> str:
+    try:
+        return _made_or_read(path)
+    except OSError as error:
+        raise unwritable(f"BYOK_HOME: {path}", error, instead="BYOK_DEMO_PASSWORD") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{path} is not plain text.", next_step="Delete it, so that a new one is made, or set BYOK_DEMO_PASSWORD."
+        ) from None
+
+
+def _made_or_read(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

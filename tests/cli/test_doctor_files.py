@@ -52,3 +52,31 @@ def test_the_doctor_says_that_postgresql_s_own_files_were_not_looked_at(
 ) -> None:
     monkeypatch.setenv("BYOK_DATABASE_URL", new_postgres(migrated_postgres))
     assert said(byok, "files") == ("ok: none that is secret is in BYOK_HOME; the database's own were not looked at")
+
+
+@pytest.mark.usefixtures("master_keys")
+def test_the_doctor_says_that_the_home_cannot_be_written(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path / "a file"))
+    assert said(byok, "settings").startswith(
+        f"fail: BYOK_HOME {tmp_path / 'a file'} cannot be written: it is no folder."
+    )
+
+
+@pytest.mark.usefixtures("master_keys")
+def test_the_doctor_says_that_a_database_named_by_url_cannot_be_written(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("BYOK_DATABASE_URL", f"sqlite:///{tmp_path / 'a file' / 'o.sqlite3'}")
+    assert said(byok, "database").startswith(f"fail: BYOK_DATABASE_URL: {tmp_path / 'a file' / 'o.sqlite3'} cannot be")
+
+
+def test_the_doctor_makes_no_database_where_its_master_keys_are_not_set(
+    byok: Byok, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BYOK_DATABASE_URL", f"sqlite:///{tmp_path / 'o.sqlite3'}")
+    assert said(byok, "master keys").startswith("fail: BYOK_MASTER_KEYS is not set")
+    assert not (tmp_path / "o.sqlite3").exists()

@@ -27,6 +27,11 @@ def named(tmp_path: Path, url: str) -> Settings:
     return Settings(home=tmp_path / "home", demo=False, database_url=SecretStr(url), master_keys=keys)
 
 
+def below_a_file(tmp_path: Path) -> Path:
+    (tmp_path / "a file").touch()
+    return tmp_path / "a file" / "x"
+
+
 def mode(file: Path) -> int:
     return file.stat().st_mode & 0o777
 
@@ -107,3 +112,48 @@ def test_a_database_named_by_uri_makes_nothing_beside_its_own_folder(
     schema.upgrade(db)
     db.close()
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_an_ordinary_file_in_the_place_of_the_home_is_named(tmp_path: Path) -> None:
+    home = below_a_file(tmp_path).parent
+    with pytest.raises(SettingsError) as caught:
+        make_home(Settings(home=home, database_url=None))
+    assert str(caught.value) == (
+        f"BYOK_HOME {home} cannot be written: it is no folder. "
+        "Give this process the right to write there, or set BYOK_HOME."
+    )
+
+
+def test_a_home_below_a_file_is_named(tmp_path: Path) -> None:
+    home = below_a_file(tmp_path)
+    with pytest.raises(SettingsError, match=rf"^BYOK_HOME {home} cannot be written: Not a directory\. "):
+        make_home(Settings(home=home, database_url=None))
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that not even root can write to")
+def test_a_home_that_takes_no_file_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^BYOK_HOME /proc cannot be written: .+\. .+, or set BYOK_HOME\.$"):
+        make_home(Settings(home=Path("/proc"), database_url=None))
+
+
+def test_a_database_named_by_url_that_cannot_be_made_is_named_with_its_variable(tmp_path: Path) -> None:
+    file = below_a_file(tmp_path) / "o.sqlite3"
+    with pytest.raises(SettingsError) as caught:
+        make_home(named(tmp_path, f"sqlite:///{file}"))
+    assert str(caught.value) == (
+        f"BYOK_DATABASE_URL: {file} cannot be written: Not a directory. "
+        "Give this process the right to write there, or set BYOK_DATABASE_URL."
+    )
+
+
+def test_a_folder_of_a_database_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    folder = below_a_file(tmp_path)
+    with pytest.raises(
+        SettingsError, match=rf"^The database's folder {folder} cannot be written: Not a directory\. Give"
+    ):
+        Database(f"sqlite:///{folder / 'o.sqlite3'}")
+
+
+def test_a_database_for_reading_alone_that_cannot_be_looked_for_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot be read: File name too long\. Give this process the right"):
+        Database(f"sqlite:///{tmp_path / ('n' * 300)}", read_only=True)

@@ -113,3 +113,13 @@ def test_no_secret_shows_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"BYOK_{name}", SECRET)
     settings = Settings.load()
     assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_dotenv_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("BYOK_DEMO=0\n".encode("utf-16"))
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert str(caught.value) == (
+        f"{tmp_path / '.env'} cannot be read: it is not UTF-8. "
+        "Save it as UTF-8, where this process may read it, or move it away."
+    )
