@@ -178,7 +178,7 @@ def _no_url() -> SettingsError:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise unwritable(f"The database's folder {folder}", error, instead="BYOK_HOME or BYOK_DATABASE_URL") from None
 

@@ -32,6 +32,15 @@ def test_the_doctor_names_the_files_that_it_looked_at(byok: Byok, home: Path) ->
     )
 
 
+@pytest.mark.parametrize("command", ["doctor", "db backup copy.sqlite3", "db upgrade", "company list"])
+def test_whatever_command_comes_first_the_home_is_made_for_this_user_only(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path / "new"))
+    byok(*command.split())
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.usefixtures("master_keys")
 def test_the_doctor_looks_at_a_sqlite_database_that_is_named_by_url(
     byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
