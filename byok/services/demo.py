@@ -170,7 +170,11 @@ class Demo:
             record.add(session, actor, grant, "plan.changed", subject=grant.company.name, detail=detail)
 
     def _hash(self) -> str:
-        return hash_password(SecretStr(self.password), cost=self._cost)
+        try:
+            return hash_password(SecretStr(self.password), cost=self._cost)
+        except InvalidInputError as error:  # short or common is no fault here, since it is shown to everybody
+            name = "BYOK_DEMO_PASSWORD" if self._settings.demo_password else "demo.password in BYOK_HOME"
+            raise SettingsError(f"{name} cannot be used. {error.message}", next_step=error.next_step) from None
 
     def _only_when_on(self) -> None:
         if not self.on:

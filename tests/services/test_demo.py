@@ -166,6 +166,16 @@ def test_a_kept_password_that_is_no_text_is_named_with_its_file(world: DoorWorld
         world.demo.seed()
 
 
+def test_a_password_from_the_settings_that_bcrypt_would_cut_is_refused_by_its_variable(
+    db: Database, tmp_path: Path
+) -> None:
+    world = DoorWorld(db, home=tmp_path, demo_password="long " * 20)
+    with pytest.raises(
+        SettingsError, match=r"^BYOK_DEMO_PASSWORD cannot be used\. A password may have at most 72 bytes"
+    ):
+        world.demo.seed()
+
+
 def test_a_changed_password_holds_from_the_next_start_on(world: DoorWorld) -> None:
     world.demo.seed()
     world.new_demo(demo_password="something new").follow_password()
