@@ -77,6 +77,8 @@ class Workbench(AccountServices, UsageServices, VaultServices, AuditServices):
     def _start(self) -> None:
         _ = self.catalogue, self.plans  # a mistake in a data file is said before anything is made
         check_platform_keys(self.settings.platform_keys)
+        if not self.settings.embedded:
+            _ = self.vault  # where master keys must be set, nothing is made without them
         make_home(self.settings)
         _ = self.vault
         schema.upgrade(self.db)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from byok.ground import schema
-from byok.ground.db import Database
+from byok.ground.db import Database, is_there
 from byok.ground.errors import ByokError, InvalidInputError
 from byok.ground.home import make_home
 from byok.ground.settings import Settings
@@ -44,7 +44,7 @@ def backup(file: Path) -> None:
         if not database.is_sqlite:
             raise ByokError("This database is PostgreSQL: back it up with pg_dump.")
         # Looked at first: opening a SQLite file that is not there makes one.
-        if not Path(database.engine.url.database or "").is_file() or schema.revision(database) is None:
+        if database.file is None or not is_there(database.file) or schema.revision(database) is None:
             raise ByokError("There is no database to back up yet.")
         _copy(database, file)
     finally:

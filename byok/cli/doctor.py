@@ -53,6 +53,8 @@ def _checks() -> Iterator[Result]:
     yield Result("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     try:
         settings = Settings.load()
+        if settings.embedded:
+            make_home(settings)
     except ByokError as error:
         yield Result("settings", "fail", str(error))
         return
@@ -114,9 +116,9 @@ def _unknown_platform_keys(settings: Settings) -> list[str]:
 
 def _wrong_master_key(settings: Settings) -> Result | None:
     """What keeps every process from starting on this database, by its own name; None where nothing does."""
-    make_home(settings)
     database = None
     try:
+        make_home(settings)
         database = Database(settings.url)
         schema.upgrade(database)
     except ByokError as error:
@@ -134,11 +136,15 @@ def _wrong_master_key(settings: Settings) -> Result | None:
 
 def _files(settings: Settings) -> Result:
     """Whether what is secret is this user's alone. A start closes what is his own."""
+    database = database_files(settings)
     secret = (settings.home / name for name in ("master.keys", "local.key", "demo.password"))
-    open_ = [str(file) for file in (*database_files(settings), *secret) if not closed_to_others(file)]
+    looked_at = [file for file in (*database, *secret) if file.exists()]
+    open_ = [str(file) for file in looked_at if not closed_to_others(file)]
     if open_:
         return Result("files", "warn", f"other users of this machine may read {', '.join(open_)}: chmod 600")
-    return Result("files", "ok", "no other user of this machine may read them")
+    names = ", ".join(file.name for file in looked_at)
+    closed = f"no other user of this machine may read {names}" if names else "none that is secret is in BYOK_HOME"
+    return Result("files", "ok", closed if database else f"{closed}; the database's own were not looked at")
 
 
 def _moved(bench: Workbench) -> Iterator[Result]:

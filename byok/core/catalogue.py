@@ -40,7 +40,7 @@ class Catalogue:
             CatalogueError: a file cannot be read, or a row does not validate.
         """
         rows = _read(path)
-        own = {} if overlay is None else _read(overlay)
+        own = {} if overlay is None else _read(overlay, variable="BYOK_PROVIDERS")
         merged = {**rows, **{row_id: _merge(rows.get(row_id, {}), row) for row_id, row in own.items()}}
         return cls(
             {
@@ -95,10 +95,15 @@ class Catalogue:
         return best[0] if len(best) == 1 else None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, variable: str = "") -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise CatalogueError(
+            f"{variable or 'The catalogue'}: {path} cannot be read: {error.strerror}.",
+            next_step=f"Correct {variable}, or give this process the right to read it." if variable else "",
+        ) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CatalogueError(f"{path.name}: {error}") from None
 
 

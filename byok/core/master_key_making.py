@@ -67,7 +67,7 @@ def make_file(file: Path, *, database: Path) -> None:
     """
     from filelock import FileLock
 
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
         if file.exists():
             return

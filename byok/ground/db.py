@@ -7,17 +7,20 @@ SQLite begin with BEGIN IMMEDIATE, since a deferred one that upgrades from readi
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, unquote
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from byok.ground.errors import SettingsError
 from byok.ground.prepared import execute
+from byok.ground.settings import unwritable
 
 WRITE = {"byok_write": True}
 AWAY: Final = (sa.exc.OperationalError, sa.exc.TimeoutError)
@@ -35,24 +38,24 @@ class Database:
             asked first, and replaced where the server has gone or started anew: a round trip more.
         patience_s: for so many seconds a writer waits for its turn on SQLite, which has one writer and no queue.
         read_only: the database itself refuses every write, and must be there.
+
+    Attributes:
+        file: where SQLite keeps it; None in memory and on PostgreSQL.
     """
 
     def __init__(self, url: str, *, trusted_s: float = 1.0, patience_s: float = 5.0, read_only: bool = False) -> None:
         self._wait = f"PRAGMA busy_timeout={round(patience_s * 1000)}"
+        parsed, self.file = _parsed(url), sqlite_file(url)
+        if parsed.get_backend_name() == "sqlite" and read_only:
+            parsed = _there(parsed, self.file)
+        elif self.file is not None:
+            _make_folder(self.file.parent)
         try:
-            parsed = sa.make_url(url)
-            backend = parsed.get_backend_name()
-            if backend not in ("sqlite", "postgresql"):
-                raise SettingsError(f"BYOK_DATABASE_URL names {backend!r}; SQLite and PostgreSQL are supported.")
-            if backend == "sqlite" and read_only:
-                parsed = _there(parsed)
-            elif backend == "sqlite" and parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             # hide_parameters: an error of the database must not print what was written.
             options = {"postgresql_readonly": True} if read_only else {}
             self.engine = sa.create_engine(parsed, hide_parameters=True, execution_options=options)
         except sa.exc.ArgumentError:
-            raise SettingsError("BYOK_DATABASE_URL is not a database URL.") from None
+            raise _no_url() from None
         except ModuleNotFoundError as error:
             raise SettingsError(
                 f"The driver {error.name!r} for BYOK_DATABASE_URL is not installed.",
@@ -120,15 +123,74 @@ class Database:
         self.engine.dispose()
 
 
-def _there(url: sa.URL) -> sa.URL:
-    """The same SQLite file, never to be made. Not SQLite's mode "ro", which leaves the files of its log behind."""
-    file = Path(url.database or "")
-    if not file.is_file():
+def sqlite_file(url: str) -> Path | None:
+    """Where SQLite keeps the database of that URL, there or not; None in memory and on PostgreSQL.
+
+    Raises:
+        SettingsError: it is no URL of a database that is supported.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    try:
+        (name,), options = parsed.get_dialect()().create_connect_args(parsed)
+    except sa.exc.ArgumentError:
+        raise _no_url() from None
+    if options.get("uri") and name.startswith("file:"):  # SQLite reads it as a URI of its own
+        path, _, query = name.removeprefix("file:").partition("#")[0].partition("?")
+        if "memory" in parse_qs(query).get("mode", ()):
+            return None
+        if path.startswith("//"):
+            path = f"/{path[2:].partition('/')[2]}"
+        name = unquote(path.lstrip("/") if os.name == "nt" else path)
+    return None if name in ("", ":memory:") else Path(name).absolute()
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a database's file.
+
+    Raises:
+        SettingsError: it cannot be said, for want of rights or because there can be no such name.
+    """
+    try:
+        return file.is_file()
+    except OSError as error:
         raise SettingsError(
-            f"There is no database at {file}.",
+            f"The database {file} cannot be read: {error.strerror}.",
+            next_step="Give this process the right to read it, or set BYOK_HOME or BYOK_DATABASE_URL.",
+        ) from None
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
+        raise _no_url() from None
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise SettingsError(f"BYOK_DATABASE_URL names {backend!r}; SQLite and PostgreSQL are supported.")
+    return parsed
+
+
+def _no_url() -> SettingsError:
+    return SettingsError("BYOK_DATABASE_URL is not a database URL.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unwritable(f"The database's folder {folder}", error, instead="BYOK_HOME or BYOK_DATABASE_URL") from None
+
+
+def _there(url: sa.URL, file: Path | None) -> sa.URL:
+    """The same SQLite file, never to be made. Not SQLite's mode "ro", which leaves the files of its log behind."""
+    if file is None or not is_there(file):
+        raise SettingsError(
+            f"There is no database at {file or 'BYOK_DATABASE_URL'}.",
             next_step="Start the app once, or set BYOK_HOME or BYOK_DATABASE_URL to where there is one.",
         )
-    return url.set(database=file.absolute().as_uri()).update_query_dict({"mode": "rw", "uri": "true"})
+    return url.set(database=file.as_uri()).update_query_dict({"mode": "rw", "uri": "true"})
 
 
 def _speak_sqlite(engine: sa.Engine, pragmas: Iterable[str]) -> None:

@@ -157,14 +157,13 @@ def _alone(db: Database) -> Iterator[None]:
         with _advisory_lock(db):
             yield
         return
-    file = db.engine.url.database
-    if not file or file == ":memory:":
+    if db.file is None:
         yield
         return
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(f"{file}.upgrade.lock", timeout=PATIENCE_S):
+        with FileLock(f"{db.file}.upgrade.lock", timeout=PATIENCE_S):
             yield
     except Timeout:
         raise _busy() from None

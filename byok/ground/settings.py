@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from byok.ground.errors import SettingsError
 
@@ -35,6 +36,13 @@ class Settings(BaseModel):
     log: Literal["json", "text"] | None = None
     platform_keys: dict[str, SecretStr] = Field(default_factory=dict)
 
+    @field_validator("upgrade_url")
+    @classmethod
+    def _leads_to_a_page(cls, url: str | None) -> str | None:
+        if url is not None and not ((parts := urlsplit(url)).scheme in ("https", "http") and parts.hostname):
+            raise ValueError("it must be an address that begins with https:// or http://")
+        return url
+
     @classmethod
     def load(cls) -> Self:
         """Settings from the environment and `.env`; a blank variable counts as unset.
@@ -53,8 +61,9 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            reason = first["msg"].removeprefix("Value error, ")
             raise SettingsError(
-                f"{name} cannot be used: {first['msg']}.", next_step=f"Correct {name} and start again."
+                f"{name} cannot be used: {reason}.", next_step=f"Correct {name} and start again."
             ) from None
 
     def platform_key(self, provider_id: str) -> SecretStr | None:
@@ -90,4 +99,21 @@ def _environment() -> Mapping[str, str]:
         return os.environ
     from dotenv import dotenv_values  # most starts have no such file
 
-    return {**{name: value for name, value in dotenv_values(DOTENV).items() if value is not None}, **os.environ}
+    try:
+        named = dotenv_values(DOTENV)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(
+            f"{DOTENV.absolute()} cannot be read: {reason}.",
+            next_step="Save it as UTF-8, where this process may read it, or move it away.",
+        ) from None
+    return {**{name: value for name, value in named.items() if value is not None}, **os.environ}
+
+
+def unwritable(what: str, error: OSError, *, instead: str = "BYOK_HOME") -> SettingsError:
+    """What is said where something of the settings cannot be written; `instead` names what leads elsewhere."""
+    reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+    return SettingsError(
+        f"{what} cannot be written: {reason}.",
+        next_step=f"Give this process the right to write there, or set {instead}.",
+    )

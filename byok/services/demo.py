@@ -21,9 +21,9 @@ from byok.core.plans import Plans
 from byok.core.vault import Vault
 from byok.ground.clock import Clock
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.errors import InvalidInputError, NotAllowedError, SettingsError
 from byok.ground.home import closed_to_others
-from byok.ground.settings import Settings
+from byok.ground.settings import Settings, unwritable
 from byok.ground.tables import Company, Person
 from byok.services.access import Actor, admit
 from byok.services.erasure import Erasures
@@ -170,7 +170,11 @@ class Demo:
             record.add(session, actor, grant, "plan.changed", subject=grant.company.name, detail=detail)
 
     def _hash(self) -> str:
-        return hash_password(SecretStr(self.password), cost=self._cost)
+        try:
+            return hash_password(SecretStr(self.password), cost=self._cost)
+        except InvalidInputError as error:  # short or common is no fault here, since it is shown to everybody
+            name = "BYOK_DEMO_PASSWORD" if self._settings.demo_password else "demo.password in BYOK_HOME"
+            raise SettingsError(f"{name} cannot be used. {error.message}", next_step=error.next_step) from None
 
     def _only_when_on(self) -> None:
         if not self.on:
@@ -195,6 +199,17 @@ class Demo:
 
 
 def _kept_password(path: Path) -> str:
+    try:
+        return _made_or_read(path)
+    except OSError as error:
+        raise unwritable(f"BYOK_HOME: {path}", error, instead="BYOK_DEMO_PASSWORD") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{path} is not plain text.", next_step="Delete it, so that a new one is made, or set BYOK_DEMO_PASSWORD."
+        ) from None
+
+
+def _made_or_read(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

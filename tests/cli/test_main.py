@@ -49,6 +49,30 @@ def test_settings_that_cannot_work_are_one_line_too(byok: Byok, monkeypatch: pyt
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["company list", "models --company acme", "usage --company acme", "db upgrade"])
+def test_a_home_that_cannot_be_written_is_one_line_too(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path / "a file"))
+    done = byok(*command.split())
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        f"byok: BYOK_HOME {tmp_path / 'a file'} cannot be written: it is no folder. "
+        "Give this process the right to write there, or set BYOK_HOME.\n"
+    )
+
+
+def test_a_backup_from_a_home_that_cannot_be_one_is_one_line_too(
+    byok: Byok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("BYOK_HOME", str(tmp_path / "a file" / "x"))
+    done = byok("db", "backup", str(tmp_path / "copy"))
+    assert (done.status, done.out, len(done.err.splitlines())) == (1, "", 1)
+    assert "cannot be written: Not a directory. Give this process the right" in done.err
+
+
 def test_help_imports_neither_a_database_nor_http() -> None:
     code = (
         "import sys; from byok.cli.main import run; run(['--help']); print({'sqlalchemy', 'httpx'} & set(sys.modules))"

@@ -98,7 +98,17 @@ def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="mine"):
         overlay(tmp_path, "[groq")
     with pytest.raises(CatalogueError, match="nowhere"):
-        Catalogue.load(PROVIDERS_FILE, tmp_path / "nowhere.toml")
+        Catalogue.load(tmp_path / "nowhere.toml")
+
+
+def test_an_operator_s_file_that_is_not_there_is_named_with_its_variable(tmp_path: Path) -> None:
+    file = tmp_path / "nope.toml"
+    with pytest.raises(CatalogueError) as caught:
+        Catalogue.load(PROVIDERS_FILE, file)
+    assert str(caught.value) == (
+        f"BYOK_PROVIDERS: {file} cannot be read: No such file or directory. "
+        "Correct BYOK_PROVIDERS, or give this process the right to read it."
+    )
 
 
 def test_a_private_address_is_allowed_where_the_row_says_so(tmp_path: Path) -> None:

@@ -152,6 +152,12 @@ def test_the_key_is_made_once_kept_private_and_never_shown(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no POSIX modes")
+def test_the_folder_that_is_made_for_the_key_is_its_owners_alone(tmp_path: Path) -> None:
+    LocalModel(home=tmp_path / "home").key  # noqa: B018
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no POSIX modes")
 def test_a_key_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> None:
     LocalModel(home=tmp_path).key  # noqa: B018
     (tmp_path / "local.key").chmod(0o644)

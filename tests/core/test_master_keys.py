@@ -155,6 +155,12 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_the_folder_that_is_made_for_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    load_master_keys(configured(tmp_path / "home"))
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 def test_a_file_that_everybody_can_read_is_closed_before_it_is_used(tmp_path: Path) -> None:
     before = load_master_keys(configured(tmp_path)).ids()
     (tmp_path / FILE).chmod(0o644)

@@ -108,8 +108,37 @@ def test_a_value_that_cannot_be_used_is_named_but_not_shown(monkeypatch: pytest.
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://acme.example/pro", "acme.example/pro", "https:///pro"])
+def test_an_address_of_the_upgrade_that_no_browser_could_open_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("BYOK_UPGRADE_URL", url)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert str(caught.value) == (
+        "BYOK_UPGRADE_URL cannot be used: it must be an address that begins with https:// or http://. "
+        "Correct BYOK_UPGRADE_URL and start again."
+    )
+
+
+@pytest.mark.parametrize("url", ["https://acme.example/pro?from=byok", "http://intranet:8080"])
+def test_an_address_of_the_upgrade_is_kept_as_it_was_set(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BYOK_UPGRADE_URL", url)
+    assert Settings.load().upgrade_url == url
+
+
 def test_no_secret_shows_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "MASTER_KEYS", "DEMO_PASSWORD", "PLATFORM_KEY_GROQ"):
         monkeypatch.setenv(f"BYOK_{name}", SECRET)
     settings = Settings.load()
     assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_dotenv_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("BYOK_DEMO=0\n".encode("utf-16"))
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert str(caught.value) == (
+        f"{tmp_path / '.env'} cannot be read: it is not UTF-8. "
+        "Save it as UTF-8, where this process may read it, or move it away."
+    )

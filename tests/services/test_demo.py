@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col, func, select
 
 from byok.core.allowances import plan_used
 from byok.ground.db import Database
-from byok.ground.errors import InvalidInputError, NotAllowedError
+from byok.ground.errors import InvalidInputError, NotAllowedError, SettingsError
 from byok.ground.tables import Answer, Attempt, Chatbot, Company, Conversation, Turn
 from byok.services.access import Actor
 from byok.services.passwords import matches
@@ -149,6 +149,31 @@ def test_a_password_from_the_settings_leaves_no_file(db: Database, tmp_path: Pat
     world.demo.seed()
     assert world.demo.password == "walk right in"
     assert not (tmp_path / "demo.password").exists()
+
+
+def test_a_password_that_cannot_be_kept_is_named_with_its_file(db: Database, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    world = DoorWorld(db, home=tmp_path / "a file")
+    with pytest.raises(
+        SettingsError, match=r"BYOK_HOME: .*demo\.password cannot be written: .* set BYOK_DEMO_PASSWORD"
+    ):
+        world.demo.seed()
+
+
+def test_a_kept_password_that_is_no_text_is_named_with_its_file(world: DoorWorld) -> None:
+    (world.home / "demo.password").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"demo\.password is not plain text\. Delete it"):
+        world.demo.seed()
+
+
+def test_a_password_from_the_settings_that_bcrypt_would_cut_is_refused_by_its_variable(
+    db: Database, tmp_path: Path
+) -> None:
+    world = DoorWorld(db, home=tmp_path, demo_password="long " * 20)
+    with pytest.raises(
+        SettingsError, match=r"^BYOK_DEMO_PASSWORD cannot be used\. A password may have at most 72 bytes"
+    ):
+        world.demo.seed()
 
 
 def test_a_changed_password_holds_from_the_next_start_on(world: DoorWorld) -> None:
