@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SKIPPED
+
 ROOT = Path(__file__).resolve().parents[1]
 HOOKS = "from tests.conftest import pytest_collection_modifyitems, pytest_sessionfinish\n"
 SETTINGS = "[pytest]\nmarkers =\n    browser\n"
@@ -62,6 +64,9 @@ def test_another_test_has_no_second_try(tmp_path: Path, also: str) -> None:
     assert "no second try" in ran.stdout + ran.stderr
 
 
-def test_a_skipped_test_fails_the_run(tmp_path: Path) -> None:
-    ran = run_as_ci_does(tmp_path, "import pytest\n\ndef test_it():\n    pytest.skip('nothing to look with')\n")
-    assert ran.returncode != 0
+@pytest.mark.parametrize("beside", ["import pytest\n", TEST.format(mark=BROWSER)])
+def test_a_skipped_test_fails_the_run_whatever_else_a_second_look_finds(tmp_path: Path, beside: str) -> None:
+    skipped = "\n\ndef test_it():\n    pytest.skip('nothing to look with')\n"
+    ran = run_as_ci_does(tmp_path, beside + skipped)
+    assert ran.returncode == SKIPPED
+    assert "second look" not in ran.stdout

@@ -141,7 +141,8 @@ def _may_go_on(token: str, actor: Actor, answer_ids: Sequence[UUID]) -> bool:
     if not bench.sessions.lasts(token):
         return False
     try:
-        bench.conversations.answers(actor, answer_ids)
+        if answer_ids:
+            bench.conversations.check(actor, answer_ids)
     except ByokError:
         return False
     return True

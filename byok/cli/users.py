@@ -15,8 +15,12 @@ from byok.services.accounts import PersonView, Role
 
 def _address(context: click.Context, option: click.Parameter, url: str) -> str:
     """The workbench's address, without a slash at its end."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        leads = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        leads = False
+    if not leads:
         raise click.BadParameter("is no address of a web page, e.g. https://workbench.example")
     return url.rstrip("/")
 

@@ -188,11 +188,10 @@ class Conversations:
             admit(session, actor, self._plans)
             return readers.answers_to(session.connection(), readers.readable(actor), turn_ids)
 
-    def live(self, actor: Actor, answer_id: UUID) -> Live | None:
-        """The growing answer's buffer, where this process writes it; else None, and `answer` has what there is."""
+    def check(self, actor: Actor, answer_ids: Collection[UUID]) -> None:
+        """Refuses as `answers` does, and reads none of them: cheap, for who looks again and again."""
         with self._db.read() as session:
-            self._admit_answers(session.connection(), actor, [answer_id])
-        return self._runner.live(answer_id)
+            self._admit_answers(session.connection(), actor, answer_ids)
 
     def stop(self, actor: Actor, *answer_ids: UUID) -> None:
         """Stops answers and keeps what has arrived: at once here, within a second in another process."""

@@ -76,7 +76,7 @@ def test_a_disabled_person_gets_no_link_that_would_not_work(byok: Byok) -> None:
     assert done.err.endswith("Enable the account first: byok user enable alice\n")
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://byok.example", "https://"])
+@pytest.mark.parametrize("url", ["nonsense", "ftp://byok.example", "https://", "http://[::1"])
 def test_a_link_that_leads_nowhere_is_refused_before_the_password_is_gone(byok: Byok, url: str) -> None:
     byok("company", "add", "acme", "--plan", "pro")
     byok("user", "add", "alice", "--company", "acme", stdin="correct horse\n")

@@ -168,7 +168,8 @@ def test_details_of_usage_are_read_and_odd_counts_are_unknown() -> None:
         ),
         ("gemini", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}, Usage(9, 3)),
         ("gemini", {"prompt_tokens": 9, "completion_tokens": 3}, Usage(9, 3)),
-        ("gemini", {"prompt_tokens": 9, "total_tokens": 105}, Usage(9)),
+        ("gemini", {"prompt_tokens": 9, "total_tokens": 105}, Usage(9, 96, tokens_reasoning=96)),
+        ("gemini", {"completion_tokens": 3, "total_tokens": 105}, Usage(None, 3)),
         ("openai", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 105}, Usage(9, 3)),
     ],
 )
@@ -328,13 +329,23 @@ def test_an_error_that_is_not_called_one_in_a_chunk_is_one(said: dict[str, objec
         ("m is overloaded", "Chutes: m is overloaded"),
         ('{"error": {"message": "m is overloaded", "code": "busy"}}', "Chutes: m is overloaded"),
         ("[5", "Chutes: [5"),
+        ('{"error": {"message": "cut \ud83d', 'Chutes: {"error": {"message": "cut'),  # in the middle of an emoji
         ("", "Chutes: Provider returned error"),
     ],
 )
 def test_what_stood_behind_a_router_is_said_in_its_own_words(raw: str, words: str) -> None:
     said = error(code=429, message="Provider returned error", metadata={"raw": raw, "provider_name": "Chutes"})
-    failure = refused(httpx.Response(429, json=said), "openrouter")
+    failure = refused(httpx.Response(429, text=json.dumps(said)), "openrouter")
     assert (type(failure), failure.words) == (RateLimitedError, words)
+
+
+@pytest.mark.parametrize("code", [401, 402])
+def test_what_another_says_of_a_routers_own_key_says_nothing_of_the_companys(code: int) -> None:
+    raw = json.dumps({"error": {"code": code, "message": "User not found: insufficient credits"}})
+    said = error(code="server_error", message="Provider returned error", metadata={"raw": raw})
+    failure = refused(stream_of(sse(said)), "openrouter")
+    assert type(failure) is ProviderDownError
+    assert "User not found" in failure.words
 
 
 def test_an_event_named_error_is_an_error_whatever_is_in_it() -> None:

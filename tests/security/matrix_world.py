@@ -247,7 +247,7 @@ CALLS: Mapping[str, Call] = {
     "conversations.answers": lambda w, a: w.bench.conversations.answers(a, [w.answer_id]),
     "conversations.running": lambda w, a: w.bench.conversations.running(a, w.conversation_id),
     "conversations.places": lambda w, a: w.bench.conversations.places(a, [w.turn_id]),
-    "conversations.live": lambda w, a: w.bench.conversations.live(a, w.answer_id),
+    "conversations.check": lambda w, a: w.bench.conversations.check(a, [w.answer_id]),
     "conversations.stop": lambda w, a: w.bench.conversations.stop(a, w.answer_id),
     "conversations.rename": lambda w, a: w.bench.conversations.rename(a, w.conversation_id, title="Another"),
     "conversations.share": lambda w, a: w.bench.conversations.share(a, w.conversation_id, shared=True),

@@ -269,17 +269,17 @@ def test_a_running_answer_is_read_with_its_text_up_to_now(one: TalkWorld) -> Non
     assert (turn.answers[0].text, turn.answers[0].running) == ("Once", True)
     assert turn.answers[0].receipt is not None
     assert turn.answers[0].receipt.status == "reserved"
-    live = one.talk.live(one.ada, answer_id)
+    live = one.process.runner.live(answer_id)
     gate.set()
     assert live is not None
     assert live.wait_end(timeout=10)
     assert one.talk.running(one.ada, conversation_id) == ()
-    assert one.talk.live(one.ada, answer_id) is None
+    assert one.process.runner.live(answer_id) is None
 
 
 def test_deleting_a_conversation_stops_its_answer_and_keeps_the_ledger(any_one: TalkWorld) -> None:
     conversation_id, answer_id, _ = start_held(any_one)
-    live = any_one.talk.live(any_one.ada, answer_id)
+    live = any_one.process.runner.live(answer_id)
     any_one.talk.delete(any_one.ada, conversation_id)
     assert live is not None
     assert live.wait_end(timeout=10)
@@ -331,7 +331,7 @@ CALLS: dict[str, Callable[[TalkWorld, Actor, UUID, UUID], object]] = {
     "rename": lambda one, who, conversation, _: one.talk.rename(who, conversation, title="Mine"),
     "delete": lambda one, who, conversation, _: one.talk.delete(who, conversation),
     "answer": lambda one, who, _, answer_id: one.talk.answer(who, answer_id),
-    "live": lambda one, who, _, answer_id: one.talk.live(who, answer_id),
+    "check": lambda one, who, _, answer_id: one.talk.check(who, [answer_id]),
     "stop": lambda one, who, _, answer_id: one.talk.stop(who, answer_id),
 }
 

@@ -57,7 +57,7 @@ READS: dict[str, Call] = {
     "answer": lambda s, who, _c, answer_id, _t: s.talk.answer(who, answer_id),
     "answers": lambda s, who, _c, answer_id, _t: s.talk.answers(who, [s.answer_id, answer_id]),
     "places": lambda s, who, _c, _a, turn_id: s.talk.places(who, [s.turn_id, turn_id]),
-    "live": lambda s, who, _c, answer_id, _t: s.talk.live(who, answer_id),
+    "check": lambda s, who, _c, answer_id, _t: s.talk.check(who, [s.answer_id, answer_id]),
 }
 CHANGES: dict[str, Call] = {
     "send": lambda s, who, conversation, _a, _t: s.send(who, conversation),
@@ -130,7 +130,7 @@ def test_a_reader_follows_an_answer_and_loses_it_when_sharing_ends(made: Shared)
     made.talk.share(one.max, made.id, shared=True)
     (answer_id,) = made.send(one.max, made.id).answer_ids
     reader = made.people["colleague"]
-    live = made.talk.live(reader, answer_id)
+    live = one.process.runner.live(answer_id)
     assert live is not None
     until(lambda: live.text)
     assert made.talk.answer(reader, answer_id).text == "Once"

@@ -31,6 +31,7 @@ from byok.ground.errors import (
 _REQUEST_IDS = ("x-request-id", "request-id", "x-generation-id", "nvcf-reqid", "mistral-correlation-id")
 _PLACES = ("code", "type", "status", "reason", "title", "error_type")
 _TEXTS = ("message", "detail", "msg", "error", "title", "raw")
+_OF_ANOTHER = ("raw", "provider_name")  # whose key and account are not the company's: for words alone
 # OpenRouter's words for what another said, which stands in `raw`.
 _PASSED_ON = re.compile(r"provider returned error\.?", re.IGNORECASE)
 
@@ -175,7 +176,7 @@ def _refusal(
     return Refusal(
         status=status,
         words=scrub(text, secrets=secrets),
-        signs=" ".join(value for _, value in found)[:10_000],
+        signs=" ".join(value for name, value in found if name not in _OF_ANOTHER)[:10_000],
         json=parsed,
         html=html,
         param=next((value for name, value in found if name == "param"), None),
@@ -198,10 +199,10 @@ def _fields(value: Any, *, name: str = "", depth: int = 0) -> Iterator[tuple[str
     if depth > 6:
         return
     if isinstance(value, str):
-        inner = parse_json(value.encode()) if name == "raw" and value[:1] in ("{", "[") else None
-        if inner is not None:
-            yield from _fields(inner, name="message", depth=depth + 1)
-        elif value and name in {*_PLACES, *_TEXTS, "param", "request_id", "provider_name"}:
+        if name == "raw" and value[:1] in ("{", "["):
+            inner = parse_json(value.encode("utf-8", "replace"))
+            value = next((text for one, text in _fields(inner, depth=depth + 1) if one in _TEXTS), value)
+        if value and name in {*_PLACES, *_TEXTS, "param", "request_id", "provider_name"}:
             yield name, value
     elif isinstance(value, bool):
         return

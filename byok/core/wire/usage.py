@@ -53,9 +53,9 @@ def _with_thoughts(
     tokens_in: int | None, tokens_out: int | None, reasoning: int | None, total: int | None
 ) -> tuple[int | None, int | None]:
     """What came out, thoughts and all, and how much of it was thought, where only the total counts the thoughts."""
-    if tokens_in is None or tokens_out is None or total is None or total <= tokens_in + tokens_out:
+    if tokens_in is None or total is None or total <= tokens_in + (tokens_out or 0):
         return tokens_out, reasoning
-    thought = total - tokens_in - tokens_out
+    thought = total - tokens_in - (tokens_out or 0)  # nothing but thoughts: then what was written is left out
     return total - tokens_in, thought if reasoning is None else reasoning
 
 
