@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import SKIPPED
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 HOOKS = "from tests.conftest import pytest_collection_modifyitems, pytest_sessionfinish\n"
 SETTINGS = "[pytest]\nmarkers =\n    browser\n"
