@@ -140,7 +140,7 @@ def _judge_and_save(who: Identity, provider: Provider, draft: DraftView, replace
         _test_draft(who, provider, draft, f"Test with {provider.name} anyway")
         return
     parts.finding(found)
-    if found.verdict in ("unreachable", "rate_limited"):
+    if found.undecided:
         _test_draft(who, provider, draft, "Test again")
     _save(who, provider, draft, found, replaces)
 
@@ -158,7 +158,7 @@ def _test_draft(who: Identity, provider: Provider, draft: DraftView, label: str)
 
 
 def _save(who: Identity, provider: Provider, draft: DraftView, found: Finding, replaces: KeyView | None) -> None:
-    rejected, unproven = found.verdict == "rejected", found.verdict in ("unreachable", "unreadable", "rate_limited")
+    rejected, unproven = found.verdict == "rejected", found.unproven
     label = replaces.label if replaces else ""
     # A form: Enter in the label saves.
     with st.form(f"key-save-{draft.id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):

@@ -53,7 +53,7 @@ def test(provider_id: str | None, slug: str | None, which: str | None, as_json: 
         _say(finding)
     if finding.verdict == "rejected":
         raise ByokError(finding.detail, next_step=finding.next_step)
-    if finding.verdict in ("unreachable", "unreadable", "rate_limited"):
+    if finding.unproven:
         raise ByokError(f"Not proven: {finding.detail}", next_step=finding.next_step)
 
 
@@ -143,7 +143,7 @@ def delete(slug: str, which: str, as_json: bool) -> None:
 
 def _prove(bench: Workbench, actor: Actor, draft_id: UUID) -> None:
     finding = bench.keys.test_draft(actor, draft_id)
-    if finding.verdict in ("unreachable", "rate_limited"):
+    if finding.undecided:
         raise ByokError(
             f"The key could not be proven: {finding.detail}",
             next_step="Try again, or save it as it is with --untested.",

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from byok.cli.opened import company_option, json_option, workbench
 from byok.cli.output import day_and_time, echo_json, echo_line, echo_table
 from byok.cli.typed import read_password
+from byok.ground.settings import is_web_address
 from byok.services.accounts import PersonView, Role
 
 
 def _address(context: click.Context, option: click.Parameter, url: str) -> str:
     """The workbench's address, without a slash at its end."""
-    try:
-        parts = urlsplit(url)
-        leads = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        leads = False
-    if not leads:
+    if not is_web_address(url):
         raise click.BadParameter("is no address of a web page, e.g. https://workbench.example")
     return url.rstrip("/")
 

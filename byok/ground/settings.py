@@ -39,7 +39,7 @@ class Settings(BaseModel):
     @field_validator("upgrade_url")
     @classmethod
     def _leads_to_a_page(cls, url: str | None) -> str | None:
-        if url is not None and not ((parts := urlsplit(url)).scheme in ("https", "http") and parts.hostname):
+        if url is not None and not is_web_address(url):
             raise ValueError("it must be an address that begins with https:// or http://")
         return url
 
@@ -108,6 +108,15 @@ def _environment() -> Mapping[str, str]:
             next_step="Save it as UTF-8, where this process may read it, or move it away.",
         ) from None
     return {**{name: value for name, value in named.items() if value is not None}, **os.environ}
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a browser opens it: it begins with https:// or http://, and names a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("https", "http") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def unwritable(what: str, error: OSError, *, instead: str = "BYOK_HOME") -> SettingsError:

@@ -15,7 +15,7 @@ from byok.core.catalogue import Catalogue, Provider
 from byok.core.key_days import short
 from byok.core.plans import Plans
 from byok.core.vault import Place, Vault, clean_key, hint
-from byok.core.wire import Finding
+from byok.core.wire import UNDECIDED, Finding
 from byok.ground.clock import Clock
 from byok.ground.db import Database
 from byok.ground.errors import InvalidInputError, KeyUnreadableError, NotFoundError
@@ -229,7 +229,7 @@ def _refuse_unproven(draft: KeyDraft, provider: Provider, *, untested: bool) -> 
         )
     if draft.verdict == "unreadable":
         raise KeyUnreadableError
-    if draft.verdict in (None, "unreachable", "rate_limited") and not untested:
+    if (draft.verdict is None or draft.verdict in UNDECIDED) and not untested:
         raise InvalidInputError(
             "This key has not been proven yet.", field="key", next_step="Test it, or save it untested."
         )

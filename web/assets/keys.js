@@ -1,5 +1,5 @@
-// The Playground by keyboard: Esc stops what is running, Alt+arrow goes to the next column, / to the input. After sending, the
-// input has the focus again, wherever it was lost to.
+// The Playground by keyboard: Esc stops what is running, Alt+arrow goes to the next column, / to the input. After
+// sending, the input has the focus again, wherever it was lost to.
 const input = () => document.querySelector("[data-testid=stChatInputTextArea]");
 
 function columns() {

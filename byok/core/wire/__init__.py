@@ -4,6 +4,7 @@ from byok.core.wire.client import Wire
 from byok.core.wire.http_client import make_http_client
 from byok.core.wire.scrub import scrub
 from byok.core.wire.shapes import (
+    UNDECIDED,
     ChatCall,
     Delta,
     Ended,
@@ -16,6 +17,7 @@ from byok.core.wire.shapes import (
 from byok.core.wire.waits import Times
 
 __all__ = [
+    "UNDECIDED",
     "ChatCall",
     "Delta",
     "Ended",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 FinishReason = Literal["stop", "length", "filter", "tool", "error", "unknown"]
 Verdict = Literal["accepted", "rejected", "limited", "no_credit", "rate_limited", "unreachable", "unreadable"]
+UNDECIDED: frozenset[Verdict] = frozenset({"rate_limited", "unreachable"})
+"""The provider said nothing for or against the key: it can be tested again, or saved untested."""
+UNPROVEN: frozenset[Verdict] = UNDECIDED | {"unreadable"}
+"""Whether the key works is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +153,13 @@ class Finding:
     request_id: str | None
     elapsed_ms: int
     models: tuple[ModelInfo, ...] | None
+
+    @property
+    def undecided(self) -> bool:
+        """See `UNDECIDED`."""
+        return self.verdict in UNDECIDED
+
+    @property
+    def unproven(self) -> bool:
+        """See `UNPROVEN`."""
+        return self.verdict in UNPROVEN

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from byok.core.provider import Meaning, Provider
-from byok.core.wire.shapes import Verdict
+from byok.core.wire.shapes import UNPROVEN, Verdict
 
 VERDICTS: Mapping[Meaning, Verdict] = MappingProxyType(
     {
@@ -41,7 +41,7 @@ def next_step(provider: Provider, verdict: Verdict) -> str:
 
 def left_open(verdict: Verdict) -> str:
     """What such a test did not prove, in a few words."""
-    return "Whether the key works." if verdict in ("unreachable", "rate_limited", "unreadable") else ""
+    return "Whether the key works." if verdict in UNPROVEN else ""
 
 
 def link(provider: Provider, verdict: Verdict) -> str | None:
